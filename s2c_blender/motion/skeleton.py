@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HandSkeleton: all that the solve needs to know of a pair of hands, whoever they belong to."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..wire.hands import FINGER_JOINTS, PARENTS
+from . import rotation
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HandSkeleton:
+    """Two hands, flat (palm down, fingers along +y, x to the treble, z up). Hand axis: `HandSide`. Metres.
+
+    rest: (2, 16, 3) joint positions, MANO order, relative to the wrist joint.
+    tips: (2, 5, 3) fingertips (end of the distal phalanx), fingers in the order of `FINGERS`, relative to the wrist.
+    flexion: (2, 16, 3) unit axes about which a positive angle curls the joint towards the palm.
+    abduction: (2, 16, 3) unit axes about which a positive angle spreads the finger towards the thumb's side.
+    pads: (2, 5, P, 3) points of each distal phalanx' skin, relative to its distal joint: what touches keys.
+    """
+
+    name: str
+    rest: Array
+    tips: Array
+    flexion: Array
+    abduction: Array
+    pads: Array
+
+    def span(self) -> float:
+        """Stretch from thumb tip to little fingertip of the right hand, flat, as the fingers' lengths allow (metres).
+
+        A proxy that scales with the hand: thumb chain and little finger turned apart as far as anatomy lets them (90 degrees between them at
+        the wrist joint's height), the way hands are measured on a table edge.
+        """
+        wrist_to = [np.linalg.norm(self.tips[0, finger]) for finger in (0, 4)]
+        return float(np.hypot(*wrist_to))
+
+    def scaled(self, factor: float) -> "HandSkeleton":
+        return replace(self, rest=self.rest * factor, tips=self.tips * factor, pads=self.pads * factor)
+
+
+def forward(skeleton: HandSkeleton, rotations: Array, translation: Array) -> tuple[Array, Array]:
+    """Forward kinematics. rotations (..., 2, 16, 4), translation (..., 2, 3).
+
+    Returns joint positions (..., 2, 16, 3) and global rotations (..., 2, 16, 4).
+    """
+    positions = np.empty((*rotations.shape[:-1], 3))
+    turned = np.empty_like(rotations)
+    for joint, parent in enumerate(PARENTS):
+        if parent < 0:
+            turned[..., joint, :] = rotations[..., joint, :]
+            positions[..., joint, :] = translation
+            continue
+        offset = skeleton.rest[:, joint] - skeleton.rest[:, parent]
+        turned[..., joint, :] = rotation.multiply(turned[..., parent, :], rotations[..., joint, :])
+        positions[..., joint, :] = positions[..., parent, :] + rotation.rotate(turned[..., parent, :], offset)
+    return positions, turned
+
+
+def pad_points(skeleton: HandSkeleton, rotations: Array, translation: Array) -> Array:
+    """World positions (..., 2, 5, P, 3) of the fingertips' skin points."""
+    positions, turned = forward(skeleton, rotations, translation)
+    distal = [joints[-1] for joints in FINGER_JOINTS]
+    return positions[..., distal, None, :] + rotation.rotate(turned[..., distal, None, :], skeleton.pads)
