@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How keys move: strikes and note-offs fall where the notes say, and every press is a press of its own."""
+
+import numpy as np
+import pytest
+
+from s2c_blender.motion.key_motion import HIGHEST_TURN, attack_duration, key_motion
+from s2c_blender.wire.keyboard import DAMPED, LET_OFF, LOWEST
+from s2c_blender.wire.notes import UNPLAYED, Fingering, NoteEvent, Score
+
+RATE = 10_000
+
+
+def _piece(notes, *, finger=1):
+    score = Score(tuple(NoteEvent(*note) for note in sorted(notes, key=lambda note: (note[0], note[2]))))
+    count = len(score.notes)
+    onset, offset = (np.array([getattr(note, name) for note in score.notes], dtype=float) for name in ("onset", "offset"))
+    return score, Fingering(np.zeros(count, np.int8), np.full(count, finger, np.int8), onset, offset)
+
+
+def _presses(curve, end):
+    """[(onset, offset)] as contact.md reads them: down past LET_OFF, up past DAMPED."""
+    times = np.arange(-1.0, end, 1.0 / RATE)
+    share = curve.sample(times)
+    presses, down = [], None
+    for time, depth in zip(times, share, strict=True):
+        if down is None and depth >= LET_OFF:
+            down = time
+        elif down is not None and depth < DAMPED:
+            presses.append((down, time))
+            down = None
+    return np.array(presses)
+
+
+def test_crosses_let_off_at_the_strike_and_the_damper_at_the_release():
+    score, fingering = _piece([(0.0, 0.5, 60, 20), (1.0, 1.2, 60, 64), (2.0, 2.9, 60, 120)])
+    curve = key_motion(score, fingering).curves[60 - LOWEST]
+    expected = [(note.onset, note.offset) for note in score.notes]
+    assert _presses(curve, 4.0) == pytest.approx(np.array(expected), abs=3e-4)
+
+
+@pytest.mark.parametrize(("velocity", "seconds"), [(127, 0.025), (20, 0.160)])
+def test_the_attack_lasts_as_velocity_says(velocity, seconds):
+    strokes = key_motion(*_piece([(0.0, 1.0, 60, velocity)])).strokes
+    assert strokes.bottom[0] - strokes.touch[0] == pytest.approx(seconds)
+    assert np.all(np.diff(attack_duration(np.arange(1, 128))) <= 0.0)
+
+
+@pytest.mark.parametrize("per_second", [4, 8, 12, 16, 19])
+def test_repeated_notes_without_a_gap_are_all_separate(per_second):
+    notes = [(i / per_second, (i + 1) / per_second, 60, 40) for i in range(24)]
+    motion = key_motion(*_piece(notes))
+    presses = _presses(motion.curves[60 - LOWEST], 24 / per_second + 1.0)
+    assert presses[:, 0] == pytest.approx(np.arange(24) / per_second, abs=3e-4)
+    assert np.all(motion.strokes.up_share <= HIGHEST_TURN)
+
+
+def test_overlapping_notes_of_one_pitch_are_struck_anew():
+    presses = _presses(key_motion(*_piece([(0.0, 2.0, 60, 80), (1.0, 3.0, 60, 80)])).curves[60 - LOWEST], 4.0)
+    assert presses[:, 0] == pytest.approx([0.0, 1.0], abs=3e-4)
+    assert presses[1, 1] == pytest.approx(3.0, abs=3e-4)
+
+
+def test_both_hands_on_one_key_are_one_stroke():
+    motion = key_motion(*_piece([(1.0, 1.5, 60, 80), (1.03, 2.0, 60, 80)]))
+    assert len(_presses(motion.curves[60 - LOWEST], 4.0)) == 1
+    assert np.all(motion.strokes.strike == 1.0)
+    assert np.all(motion.strokes.damped == 2.0)
+
+
+def test_zero_length_and_unplayed_notes_move_the_key():
+    assert len(_presses(key_motion(*_piece([(1.0, 1.0, 60, 80)])).curves[60 - LOWEST], 4.0)) == 1
+    assert len(_presses(key_motion(*_piece([(1.0, 1.5, 60, 80)], finger=UNPLAYED)).curves[60 - LOWEST], 4.0)) == 1
+
+
+def test_any_notes_give_smooth_curves_within_the_travel():
+    rng = np.random.default_rng(1)
+    onsets = rng.uniform(0.0, 20.0, 2000)
+    notes = [(t, t + rng.exponential(0.3), int(rng.integers(55, 66)), int(rng.integers(1, 128))) for t in onsets]
+    motion = key_motion(*_piece(notes))
+    for curve in motion.curves.values():
+        assert np.all(np.diff(curve.times) > 0.0)
+    share = motion.sample(np.arange(-1.0, 25.0, 1.0 / 1000))
+    assert share.shape == (26_000, 88)
+    assert share.min() >= -1e-9 and share.max() <= 1.0 + 1e-9
+    assert np.all(share[0] == 0.0) and np.all(share[-1] == 0.0)
+
+
+def test_no_notes_no_motion():
+    motion = key_motion(*_piece([]))
+    assert motion.curves == {}
+    assert motion.sample([0.0, 1.0]).shape == (2, 88)
