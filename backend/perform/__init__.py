@@ -1,2 +1,73 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From notes to motion: fingering, a motion prior, the solve. NumPy and the standard library only."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
+
+from s2c_blender.motion import rotation
+from s2c_blender.motion.key_motion import key_motion
+from s2c_blender.wire.clip import Clip, hand_rate
+from s2c_blender.wire.keyboard import STANDARD_OCTAVE, Keyboard
+from s2c_blender.wire.notes import Score
+
+from . import kinematics, solve
+from .fingering import assign_fingers
+from .hands_split import assign_hands
+from .planner import Take, plan
+
+PRE_ROLL = 1.0  # seconds before time zero in which the hands come in
+POST_ROLL = 1.5  # and after the last key is up, in which they go
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person may choose. fps is the scene's; hand_size the span in metres; style 0 (calm) to 1 (lively)."""
+
+    fps: float = 60.0
+    seed: int = 0
+    hand_size: float = 0.22
+    style: float = 0.5
+    octave: float = STANDARD_OCTAVE
+
+
+def perform(
+    score: Score,
+    settings: Settings | None = None,
+    *,
+    report: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Clip:
+    """Two hands that play the score. `report(stage, done, total)` tells progress. Raises Cancelled."""
+    settings = settings or Settings()
+    report("fingering", 0, 1)
+    hand = assign_hands(score)
+    fingering = assign_fingers(score, hand, span=settings.hand_size)
+    report("planning", 0, 1)
+    motion = key_motion(score, fingering)
+    skeleton = hand_skeleton(load_hand_rig(), span=settings.hand_size)
+    rate = hand_rate(settings.fps)
+    frames = int(np.ceil((PRE_ROLL + score.duration + POST_ROLL) * rate)) + 1
+    take = Take(-PRE_ROLL, rate, frames)
+    planned = plan(score, fingering, motion=motion, skeleton=skeleton, keyboard=Keyboard(settings.octave), take=take)
+    dofs = solve.solve(
+        skeleton,
+        planned.prior,
+        planned.targets,
+        report=lambda done, total: report("solving", done, total),
+        cancelled=cancelled,
+    )
+    return Clip(
+        rotation=rotation.continuous(kinematics.to_rotations(skeleton, dofs)).astype(np.float32),
+        translation=dofs[..., :3].astype(np.float32),
+        fps=settings.fps,
+        start=take.start,
+        score=score,
+        fingering=fingering,
+        skeleton=skeleton.name,
+        hand_size=settings.hand_size,
+        octave=settings.octave,
+        made={"prior": "planner", "seed": settings.seed, "style": settings.style},
+    )

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Linear systems that are dense within a frame and smooth over frames, solved in time linear in the frames.
+
+The matrix is  blockdiag(A_t) + K (x) diag(s),  K the pentadiagonal matrix of squared second differences: what Gauss-Newton
+makes of a motion with terms per frame and one on acceleration. Frames are eliminated in order (a block LDL' factorisation),
+many windows side by side.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def second_difference_bands(frames: int) -> tuple[Array, Array, Array]:
+    """Diagonals 0, 1, 2 of K = D'D, D the (frames - 2, frames) matrix of second differences."""
+    main, first, second = np.zeros(frames), np.zeros(frames), np.zeros(frames)
+    for offset, weight in enumerate((1.0, -2.0, 1.0)):
+        main[offset : frames - 2 + offset] += weight * weight
+    first[: frames - 2] += -2.0
+    first[1 : frames - 1] += -2.0
+    second[: frames - 2] = 1.0
+    return main, first, second
+
+
+def apply_second_differences(values: Array) -> Array:
+    """K v along axis 1 of values (windows, frames, D)."""
+    curvature = np.diff(values, n=2, axis=1)
+    result = np.zeros_like(values)
+    result[:, :-2] += curvature
+    result[:, 1:-1] -= 2.0 * curvature
+    result[:, 2:] += curvature
+    return result
+
+
+def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
+    """Solve for x (windows, frames, D).
+
+    blocks: (windows, frames, D, D) symmetric positive definite, used up; smoothness: (D,) weights s;
+    right: (windows, frames, D), used up.
+    """
+    windows, frames, size = right.shape
+    main, first, second = (band[:, None] * smoothness for band in second_difference_bands(frames))
+    diagonal = np.arange(size)
+    blocks[:, :, diagonal, diagonal] += main
+    inverse = np.empty((frames, windows, size, size))
+    coupling = np.zeros((frames, windows, size, size))  # with the next frame; elimination fills it in
+    coupling[:, :, diagonal, diagonal] = first[:, None]
+    vector = np.moveaxis(right, 1, 0)[..., None].copy()
+    for t in range(frames):
+        inverse[t] = np.linalg.inv(blocks[:, t])
+        # Without this the rounding errors' antisymmetric part grows from frame to frame until nothing is left of the solution.
+        inverse[t] = 0.5 * (inverse[t] + np.swapaxes(inverse[t], -1, -2))
+        if t + 1 == frames:
+            break
+        above = np.swapaxes(coupling[t], -1, -2)
+        solved = inverse[t] @ vector[t]
+        blocks[:, t + 1] -= above @ (inverse[t] @ coupling[t])
+        vector[t + 1] -= above @ solved
+        if t + 2 < frames:
+            far = inverse[t] * second[t]
+            coupling[t + 1] -= above @ far
+            blocks[:, t + 2] -= second[t][:, None] * far
+            vector[t + 2] -= second[t][:, None] * solved
+    for t in range(frames - 1, -1, -1):
+        if t + 1 < frames:
+            vector[t] -= coupling[t] @ vector[t + 1]
+        if t + 2 < frames:
+            vector[t] -= second[t][:, None] * vector[t + 2]
+        vector[t] = inverse[t] @ vector[t]
+    return np.moveaxis(vector[..., 0], 0, 1)

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each fingertip does over time: lift, strike, rest on its key while it sounds, leave, hover."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2c_blender.motion.key_motion import KeyMotion
+from s2c_blender.wire.keyboard import (
+    BALANCE_Y,
+    BLACK_FRONT,
+    BLACK_WIDTH_BASE,
+    LET_OFF,
+    Keyboard,
+)
+
+from .targets import Targets
+from .wrist_path import hermite
+
+if TYPE_CHECKING:
+    from .planner import Part, Take
+
+Array = NDArray[np.float64]
+
+PRESS_IN = 0.0003  # skin gives way: the pad's lowest point lies this far below the key's top, so that it never floats
+HOVER = 0.010  # height of an idle fingertip over the keys
+CLEARANCE = 0.004  # least height of one
+AIR_SPREAD = 0.0015  # standard deviations of heights: in a stroke's flight,
+IDLE_SPREAD = 0.006  # idle,
+CONTACT_SPREAD = 0.00012  # on the key
+SIDE_SPREAD = 0.0005  # sideways on the key
+FAR_SPREAD = 0.02  # sideways at the beginning of the approach
+DEPTH_SPREAD = 0.002
+LEAD = 0.30  # seconds before the strike at which a finger begins to make for its key
+LOWEST_LIFT, HIGHEST_LIFT = 0.010, 0.026
+FLIGHT = 7.5  # m/s2: the height that fits into a gap g between strokes is FLIGHT g^2
+WHITE_ROOM = np.array([0.0018, 0.0018, 0.0018, 0.0018, 0.0018])
+BLACK_ROOM = 0.0014
+WHITE_FRONT, WHITE_BACK = 0.010, 0.046
+BLACK_NEAR, BLACK_FAR = BLACK_FRONT + 0.008, 0.128
+
+
+def fingertip_targets(hands: "tuple[Part, Part]", motion: KeyMotion, *, keyboard: Keyboard, take: "Take") -> Targets:
+    """Targets of both hands for every frame of the take."""
+    targets = Targets.idle(take.frames, take.rate)
+    targets.height[:] = HOVER
+    targets.over_black[:] = 1.0
+    targets.height_weight[:] = IDLE_SPREAD**-2
+    targets.clearance[:] = CLEARANCE
+    for part in hands:
+        tone = _tone_intervals(part)
+        for finger in range(5):
+            own = np.flatnonzero(part.finger == finger)
+            if len(own):
+                _Fingertip(part, own, tone[own], targets).write(motion, keyboard, take)
+    return targets
+
+
+def _tone_intervals(part: "Part") -> Array:
+    """Seconds from the previous strike of the hand to each strike: one tone of a melodic run."""
+    strike = part.strokes.strike
+    distinct = np.concatenate([[-np.inf], strike[:-1]])
+    for k in range(1, len(strike)):  # notes of one chord share their predecessor
+        if strike[k] - strike[k - 1] < 0.03:
+            distinct[k] = distinct[k - 1]
+    return np.clip(strike - distinct, 0.06, 0.40)
+
+
+class _Fingertip:
+    """One finger of one hand; writes its columns of the targets."""
+
+    def __init__(self, part: "Part", own: NDArray[np.intp], tone: Array, targets: Targets) -> None:
+        self.part, self.own, self.tone, self.targets = part, own, tone, targets
+        self.column = (part.side, part.finger[own[0]])
+        strokes = part.strokes
+        self.touch, self.strike, self.up = strokes.touch[own], strokes.strike[own], strokes.up[own]
+        self.leave = strokes.leave[own]
+        self.up = np.minimum(self.up, np.append(self.touch[1:], np.inf))
+
+    def write(self, motion: KeyMotion, keyboard: Keyboard, take: "Take") -> None:
+        times = take.times
+        self._flight(times)
+        for k, note in enumerate(self.own):
+            self._aim(k, int(self.part.key[note]), keyboard, times)
+            self._press(k, int(self.part.key[note]), keyboard, (times, motion))
+
+    def _put(self, name: str, frames: slice, value: Array | float) -> None:
+        getattr(self.targets, name)[frames, self.column[0], self.column[1]] = value
+
+    def _flight(self, times: Array) -> None:
+        """Height above the surface between strokes: off the key, hover, lift about one tone before the strike, come down."""
+        knots: list[tuple[float, float, float]] = []
+        loudness = self.part.loudness[self.own]
+        for k in range(len(self.own)):
+            before = self.up[k - 1] if k else -np.inf
+            gap = self.touch[k] - before
+            peak_time = max(self.strike[k] - self.tone[k], before + 0.45 * gap if np.isfinite(gap) else -np.inf)
+            peak_time = min(peak_time, self.touch[k] - 0.3 * min(gap, 0.1))
+            lift = LOWEST_LIFT + (HIGHEST_LIFT - LOWEST_LIFT) * loudness[k]
+            lift = min(lift, FLIGHT * gap * gap)
+            if peak_time - before > 0.30:
+                begin = peak_time - 0.14
+                if begin - before > 0.16:
+                    knots.append((before + 0.12 if np.isfinite(before) else begin - 0.2, min(HOVER, lift), 0.0))
+                knots.append((begin, min(HOVER, lift), 0.0))
+            fall = self.touch[k] - peak_time
+            if fall > 1e-3:
+                knots.append((peak_time, lift, 0.0))
+                knots.append((self.touch[k], 0.0, -1.3 * lift / fall))
+            knots.append((max(self.up[k], self.touch[k] + 1e-3), 0.0, 0.15))
+        knots.append((self.up[-1] + 0.15, HOVER, 0.0))
+        time, height, slope = np.array(knots).T
+        keep = np.concatenate([[True], np.diff(time) > 1e-6])
+        frames = slice(*np.searchsorted(times, (time[0], time[-1])))
+        self._put("height", frames, np.maximum(hermite(times[frames], time[keep], height[keep], slope[keep]), 0.0))
+
+    def _aim(self, k: int, key: int, keyboard: Keyboard, times: Array) -> None:
+        """Sideways and depth wishes: growing during the approach, full on the key, fading after."""
+        before = self.up[k - 1] if k else -np.inf
+        lead = min(LEAD, max(self.touch[k] - before, 0.03))
+        begin, arrive = self.touch[k] - lead, self.touch[k] - min(0.02, 0.3 * lead)
+        after = self.touch[k + 1] if k + 1 < len(self.own) else np.inf
+        gone = min(self.up[k] + 0.06, after - 0.6 * min(LEAD, max(after - self.up[k], 0.0)))
+        gone = max(gone, self.up[k])
+        frames = slice(*np.searchsorted(times, (begin, gone)))
+        t = times[frames]
+        away = np.clip(np.maximum((arrive - t) / max(arrive - begin, 1e-3), (t - self.up[k]) / 0.06), 0.0, 1.0)
+        spread = SIDE_SPREAD * (FAR_SPREAD / SIDE_SPREAD) ** away
+        black = bool(keyboard.black[key])
+        room = BLACK_ROOM if black else WHITE_ROOM[self.column[1]]
+        self._put("x_low", frames, keyboard.x[key] - room)
+        self._put("x_high", frames, keyboard.x[key] + room)
+        self._put("x_weight", frames, spread**-2)
+        self._put("on_top", frames, float(black))
+        self._put("tail_shift", frames, 0.0 if black else tail_middle(keyboard, key) - keyboard.x[key])
+        self._put("y_low", frames, BLACK_NEAR if black else WHITE_FRONT)
+        self._put("y_high", frames, BLACK_FAR if black else WHITE_BACK)
+        self._put("y_weight", frames, (spread * DEPTH_SPREAD / SIDE_SPREAD) ** -2)
+        # On its way down to its own key the finger may come near; its height counts from that key's top.
+        near = t > arrive - 0.05
+        top = keyboard.top[key]
+        column = (frames, *self.column)
+        self.targets.height[column] = np.where(near, self.targets.height[column] + top, self.targets.height[column])
+        self.targets.over_black[column] = np.where(near, 0.0, 1.0)
+        self.targets.clearance[column] = np.where(near, -np.inf, CLEARANCE)
+        self.targets.height_weight[column] = np.where(away < 1.0, AIR_SPREAD**-2, IDLE_SPREAD**-2)
+
+    def _press(self, k: int, key: int, keyboard: Keyboard, clock: tuple[Array, KeyMotion]) -> None:
+        """On the key: follow its top, and cross the let-off point exactly at the strike, between frames too."""
+        times, motion = clock
+        step = times[1] - times[0]
+        first, last = np.searchsorted(times, (self.touch[k], self.up[k]))
+        first = min(first, int(np.searchsorted(times, self.strike[k])))
+        last = max(last, first + 1)
+        frames = slice(first, last)
+        if first >= len(times) or last <= 0:
+            return
+        t = times[frames]
+        curve = motion.curves[key]
+        share = curve.sample(t)
+        at = np.searchsorted(times, self.strike[k])  # the frame at or after the strike
+        if 0 < at < len(times):
+            before = times[at - 1]
+            alpha = (self.strike[k] - before) / step
+            speed = max(float(curve.sample(self.strike[k] + 0.002) - curve.sample(self.strike[k] - 0.002)) / 0.004, 2.0)
+            after_share = min(1.0, LET_OFF + speed * (1.0 - alpha) * step)
+            before_share = LET_OFF - (after_share - LET_OFF) * alpha / max(1.0 - alpha, 1e-3)
+            if at - 1 >= first:
+                share[at - 1 - first] = before_share
+            else:
+                self._on_key(slice(at - 1, at), key, keyboard, np.array([before_share]))
+            if at - first < len(share):
+                share[at - first] = after_share
+        self._on_key(frames, key, keyboard, share)
+
+    def _on_key(self, frames: slice, key: int, keyboard: Keyboard, share: Array) -> None:
+        front = keyboard.front[key]
+        per_metre = keyboard.dip[key] * share / (BALANCE_Y - front)
+        self._put("height", frames, keyboard.top[key] - PRESS_IN - per_metre * BALANCE_Y)
+        self._put("tilt", frames, per_metre)
+        self._put("over_black", frames, 0.0)
+        self._put("clearance", frames, -np.inf)
+        self._put("height_weight", frames, CONTACT_SPREAD**-2)
+
+
+def tail_middle(keyboard: Keyboard, key: int) -> float:
+    """Middle of what is free of a white key between its black neighbours."""
+    half = 0.5 * BLACK_WIDTH_BASE * keyboard.scale
+    left, right = keyboard.x[key] - keyboard.half_width[key], keyboard.x[key] + keyboard.half_width[key]
+    if key > 0 and keyboard.black[key - 1]:
+        left = max(left, keyboard.x[key - 1] + half)
+    if key + 1 < len(keyboard.x) and keyboard.black[key + 1]:
+        right = min(right, keyboard.x[key + 1] - half)
+    return 0.5 * (left + right)

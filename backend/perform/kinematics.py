@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A hand's pose vector to joint places, and back to a Clip's quaternions; derivatives in closed form.
+
+Shapes: F frames, axis H of hands (2, `HandSide`), degrees of freedom D as in `motion.anatomy`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2c_blender.motion import anatomy, rotation
+from s2c_blender.motion.skeleton import HandSkeleton
+from s2c_blender.wire.hands import FINGER_JOINTS
+
+Array = NDArray[np.float64]
+
+_HINGES = anatomy.hinge_map()
+# Wrist turns: abduction to the thumb's side, flexion (fingertips down), supination (thumb's side up); right hand, left hand.
+_WRIST_AXES = np.array([[[0, 0, 1], [-1, 0, 0], [0, 1, 0]], [[0, 0, -1], [-1, 0, 0], [0, -1, 0]]], dtype=float)
+_CHAINS = np.array(FINGER_JOINTS)
+
+
+def _turns(axes: Array, angles: Array) -> Array:
+    """Rotation matrices (..., 3, 3) about unit axes (..., 3) by angles (...) (Rodrigues)."""
+    x, y, z = axes[..., 0], axes[..., 1], axes[..., 2]
+    zero = np.zeros_like(x)
+    skew = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*x.shape, 3, 3)
+    sine, versine = np.sin(angles)[..., None, None], (1.0 - np.cos(angles))[..., None, None]
+    return np.eye(3) + sine * skew + versine * (skew @ skew)
+
+
+@dataclass(frozen=True)
+class Posed:
+    """Where everything is.
+
+    wrist: (F, H, 3). wrist_axes: (F, H, 3, 3) axes of the wrist's three turns, in space. wrist_turn: (F, H, 3, 3).
+    joints: (F, H, 5, 3, 3) places of each finger's three joints. turns: (F, H, 5, 3, 3, 3) their rotations in space.
+    axes: (F, H, 5, 4, 3) axes of the four hinges in space.
+    """
+
+    wrist: Array
+    wrist_axes: Array
+    wrist_turn: Array
+    joints: Array
+    turns: Array
+    axes: Array
+
+    @property
+    def distal(self) -> Array:
+        return self.turns[..., 2, :, :]
+
+
+def pose(skeleton: HandSkeleton, dofs: Array) -> Posed:
+    """Forward kinematics of dofs (F, H, D)."""
+    angles = np.tensordot(dofs, _HINGES, axes=1)  # (F, H, 5, 4)
+    wrist = dofs[..., :3]
+    yaw, pitch, roll = (_turns(_WRIST_AXES[:, i], dofs[..., 3 + i]) for i in range(3))
+    tilted = yaw @ pitch
+    turn = tilted @ roll
+    wrist_axes = np.stack(
+        [
+            np.broadcast_to(_WRIST_AXES[:, 0], wrist.shape),
+            (yaw @ _WRIST_AXES[:, 1, :, None])[..., 0],
+            (tilted @ _WRIST_AXES[:, 2, :, None])[..., 0],
+        ],
+        axis=-2,
+    )
+    rest = skeleton.rest[:, _CHAINS]  # (H, 5, 3, 3)
+    bend_axes = skeleton.flexion[:, _CHAINS]
+    spread_axes = skeleton.abduction[:, _CHAINS[:, 0]]
+    joints = np.empty((*dofs.shape[:2], 5, 3, 3))
+    turns = np.empty((*dofs.shape[:2], 5, 3, 3, 3))
+    axes = np.empty((*dofs.shape[:2], 5, 4, 3))
+    palm = turn[:, :, None]
+    joints[..., 0, :] = wrist[:, :, None] + (palm @ rest[:, :, 0, :, None])[..., 0]
+    axes[..., 0, :] = (palm @ spread_axes[..., None])[..., 0]
+    before = palm @ _turns(spread_axes, angles[..., 0])
+    for k in range(3):
+        axes[..., k + 1, :] = (before @ bend_axes[:, :, k, :, None])[..., 0]
+        turns[..., k, :, :] = before @ _turns(bend_axes[:, :, k], angles[..., k + 1])
+        before = turns[..., k, :, :]
+        if k < 2:
+            bone = rest[:, :, k + 1] - rest[:, :, k]
+            joints[..., k + 1, :] = joints[..., k, :] + (before @ bone[..., None])[..., 0]
+    return Posed(wrist, wrist_axes, turn, joints, turns, axes)
+
+
+def jacobian(posed: Posed, points: Array, link: int = 2) -> Array:
+    """Derivative (F, H, 5, 3, D) of points (F, H, 5, 3), one on each finger's phalanx `link` (0 proximal to 2 distal)."""
+    result = np.zeros((*points.shape, anatomy.DOFS))
+    result[..., 0, 0] = result[..., 1, 1] = result[..., 2, 2] = 1.0
+    from_wrist = points - posed.wrist[:, :, None]
+    result[..., 3:6] = np.swapaxes(np.cross(posed.wrist_axes[:, :, None], from_wrist[..., None, :]), -1, -2)
+    hinge_origin = posed.joints[..., [0, 0, 1, 2], :]
+    swing = np.cross(posed.axes, points[..., None, :] - hinge_origin)  # (F, H, 5, 4, 3)
+    swing[..., link + 2 :, :] = 0.0
+    for finger, columns in enumerate(anatomy.FINGER_DOFS):
+        result[:, :, finger, :, columns] = np.swapaxes(swing[:, :, finger], -1, -2) @ _HINGES[columns, finger].T
+    return result
+
+
+def to_rotations(skeleton: HandSkeleton, dofs: Array) -> Array:
+    """Joint quaternions (F, H, 16, 4) of a Clip from dofs (F, H, D)."""
+    angles = np.tensordot(dofs, _HINGES, axes=1)
+    result = np.empty((*dofs.shape[:2], 16, 4))
+    yaw, pitch, roll = (rotation.from_axis_angle(_WRIST_AXES[:, i] * dofs[..., 3 + i, None]) for i in range(3))
+    result[:, :, 0] = rotation.multiply(rotation.multiply(yaw, pitch), roll)
+    flexion, abduction = skeleton.flexion[:, _CHAINS], skeleton.abduction[:, _CHAINS[:, 0]]
+    for k in range(3):
+        bend = rotation.from_axis_angle(flexion[:, :, k] * angles[..., k + 1, None])
+        if k == 0:
+            bend = rotation.multiply(rotation.from_axis_angle(abduction * angles[..., 0, None]), bend)
+        result[:, :, _CHAINS[:, k]] = bend
+    return result
+
+
+def lowest(pads: Array, distal: Array, joints: Array) -> tuple[Array, Array]:
+    """The lowest skin point of each fingertip, and the middle of what lies less than a key's dip above it.
+
+    pads (H, 5, P, 3) local, distal (F, H, 5, 3, 3), joints (F, H, 5, 3) distal joints. Both results (F, H, 5, 3): the point,
+    and the point whose x is midway between the flanks that go below a neighbouring key's top when this key is down.
+    """
+    points = pads @ np.swapaxes(distal, -1, -2)  # (F, H, 5, P, 3)
+    height = points[..., 2]
+    first = np.argmin(height, axis=-1)[..., None]
+    bottom = np.take_along_axis(points, first[..., None], axis=-2)[..., 0, :]
+    low = height < bottom[..., 2:] + 0.008
+    x = points[..., 0]
+    middle = bottom.copy()
+    middle[..., 0] = 0.5 * (np.where(low, x, np.inf).min(axis=-1) + np.where(low, x, -np.inf).max(axis=-1))
+    return joints + bottom, joints + middle

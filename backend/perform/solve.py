@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The trajectory solve: one sparse non-linear least-squares problem per hand over the whole take, by Gauss-Newton.
+
+Unknown is every degree of freedom at every frame. The terms: contact (fingertips on their keys, at their heights), clearance
+(idle skin above keys), collision (fingers apart), joint limits, nearness to the prior, and smoothness (acceleration of the
+difference from the prior). Windows of time overlap and are solved side by side; what they share decays within the overlap.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2c_blender.motion import anatomy
+from s2c_blender.motion.skeleton import HandSkeleton
+from s2c_blender.wire.errors import Cancelled
+from s2c_blender.wire.hands import FINGER_JOINTS
+from s2c_blender.wire.keyboard import BLACK_HEIGHT
+
+from . import block_solver, kinematics
+from .targets import Targets
+
+Array = NDArray[np.float64]
+
+
+def _per_dof(place: float, height: float, turn: float, thumb: tuple[float, ...], finger: tuple[float, ...]) -> Array:
+    return np.array([place, place, height, *(3 * [turn]), *thumb, *(4 * finger)])
+
+
+@dataclass(frozen=True)
+class SolveSettings:
+    """Weights, as standard deviations: what counts as one unit of unhappiness. Metres, radians, seconds.
+
+    prior: how far a degree of freedom may stray from the prior. The knuckles (MCP) stray most: they make most of a
+      fingertip's vertical motion (Goebl & Palmer 2013, doi 10.1371/journal.pone.0050901).
+    acceleration: of the difference from the prior; heavy wrist, light fingers.
+    """
+
+    iterations: int = 8
+    prior: Array = field(
+        default_factory=lambda: _per_dof(
+            0.02, 0.012, np.radians(9), tuple(np.radians((14, 14, 12, 14))), tuple(np.radians((7, 18, 14)))
+        )
+    )
+    acceleration: Array = field(
+        default_factory=lambda: _per_dof(8.0, 6.0, 40.0, (150.0, 150.0, 200.0, 250.0), (120.0, 250.0, 250.0))
+    )
+    limit: float = np.radians(1.0)
+    clearance: float = 0.0006
+    collision: float = 0.001
+    largest_turn: float = 0.35  # per iteration: the linearisation holds no farther
+    damping: float = 0.3  # Levenberg's, as a share of the prior's weights
+    first_spread: float = 0.003  # tightest wish of the first iteration (metres),
+    tighten: float = 0.5  # and by how much it tightens from one to the next
+    outlier: float = 0.003  # metres beyond which a wish pulls with constant force
+    window: float = 8.0
+    overlap: float = 0.6
+    batch: int = 16  # windows solved side by side: bounds memory
+
+
+Report = Callable[[int, int], None]
+
+# Fingers keep apart: pairs of (finger, phalanx) whose middles may not come nearer than their thicknesses.
+_PAIRS = np.array([((a, i), (a + 1, j)) for a in range(4) for i in (1, 2) for j in (1, 2)] + [((0, 2), (2, 2)), ((0, 2), (2, 1))])
+_FINGER_RADIUS = np.array([0.0095, 0.0078, 0.0080, 0.0076, 0.0068])  # half the width of the phalanges of a 22 cm hand
+_BLACK_RISE = (0.043, 0.052)  # y over which the tops of the black keys begin to count
+_MIDDLE = 0.55  # where along a phalanx its middle is taken
+
+
+def solve(
+    skeleton: HandSkeleton,
+    prior: Array,
+    targets: Targets,
+    *,
+    settings: SolveSettings | None = None,
+    report: Report = lambda done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Array:
+    """Poses (F, H, D) near the prior (F, H, D) that reach the targets. Raises Cancelled."""
+    settings = settings or SolveSettings()
+    frames, rate = len(prior), targets.rate
+    core = max(round(settings.window * rate), 2)
+    margin = round(settings.overlap * rate)
+    starts = np.arange(0, frames, core)
+    total, weight = np.zeros_like(prior), np.zeros(frames)
+    blend = _blend(core, margin)
+    for first in range(0, len(starts), settings.batch):
+        chosen = starts[first : first + settings.batch]
+        # All windows have one length: before the first and after the last frame those two are repeated.
+        index = chosen[:, None] + np.arange(-margin, core + margin)
+        inside = np.clip(index, 0, frames - 1)
+        solved = _Problem(skeleton, prior[inside], targets.take(inside), settings).run(cancelled)
+        for window, place in enumerate(index):
+            real = (place >= 0) & (place < frames)
+            total[place[real]] += blend[real, None, None] * solved[window, real]
+            weight[place[real]] += blend[real]
+        report(min(first + settings.batch, len(starts)), len(starts))
+    return total / weight[:, None, None]
+
+
+def _blend(core: int, margin: int) -> Array:
+    """Weight of a window's frames: its core counts; around its edges two windows fade into each other."""
+    half = margin // 2
+    ramp = (np.arange(2 * half) + 0.5) / max(2 * half, 1)
+    up = np.concatenate([np.zeros(margin - half), ramp])
+    return np.concatenate([up, np.ones(core + 2 * margin - 2 * len(up)), up[::-1]])
+
+
+class _Problem:
+    """The windows of one batch. Arrays lead with (N, H), N = windows x frames."""
+
+    def __init__(self, skeleton: HandSkeleton, prior: Array, targets: Targets, settings: SolveSettings) -> None:
+        self.skeleton, self.settings = skeleton, settings
+        self.windows, self.frames = prior.shape[:2]
+        self.prior = prior.reshape(-1, 2, anatomy.DOFS)
+        self.targets = targets.flat()
+        self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
+        size = np.linalg.norm(skeleton.rest[0, 4]) / 0.095  # wrist to middle knuckle, against a 22 cm hand
+        self.apart = (_FINGER_RADIUS[_PAIRS[:, 0, 0]] + _FINGER_RADIUS[_PAIRS[:, 1, 0]] - 0.001) * size
+        ends = skeleton.rest[:, np.array(FINGER_JOINTS)]
+        self.links = np.stack(
+            [_MIDDLE * (ends[:, :, 2] - ends[:, :, 1]), _MIDDLE * (skeleton.tips - ends[:, :, 2])], axis=2
+        )  # (H, 5, 2, 3): middles of the middle and the distal phalanx, from their joints
+
+    def run(self, cancelled: Callable[[], bool]) -> Array:
+        """(windows, frames, H, D)."""
+        dofs = self.prior.copy()
+        for iteration in range(self.settings.iterations):
+            if cancelled():
+                raise Cancelled
+            # Wishes tighten from one iteration to the next, so that the hand comes as a whole before its fingers fit.
+            loosest = self.settings.first_spread * self.settings.tighten**iteration
+            dofs += self._step(dofs, loosest)
+        return dofs.reshape(self.windows, self.frames, 2, anatomy.DOFS)
+
+    def _step(self, dofs: Array, loosest: float) -> Array:
+        """One Gauss-Newton step, no wish counting for more than a standard deviation of `loosest` metres allows."""
+        settings = self.settings
+        posed = kinematics.pose(self.skeleton, dofs)
+        rows, residuals = self._fingertips(posed, loosest)
+        more_rows, more_residuals = self._collisions(posed)
+        rows = np.concatenate([rows, more_rows], axis=2)
+        residuals = np.concatenate([residuals, more_residuals], axis=2)
+        across = np.swapaxes(rows, -1, -2)
+        matrix = across @ rows
+        slope = (across @ residuals[..., None])[..., 0]
+
+        away = dofs - self.prior
+        over = dofs - np.clip(dofs, anatomy.LOWEST, anatomy.HIGHEST)
+        diagonal = np.arange(anatomy.DOFS)
+        matrix[..., diagonal, diagonal] += (1.0 + settings.damping) * settings.prior**-2 + (over != 0.0) * settings.limit**-2
+        slope += away * settings.prior**-2 + over * settings.limit**-2
+        in_time = self._by_window(away)
+        right = -self._by_window(slope) - self.smoothness * block_solver.apply_second_differences(in_time)
+        step = block_solver.solve(self._by_window(matrix), self.smoothness, right)
+        step = np.moveaxis(step.reshape(self.windows, 2, self.frames, -1), 1, 2).reshape(dofs.shape)
+        turn = np.abs(step[..., 3:]).max(axis=-1, keepdims=True)
+        return step * np.minimum(1.0, settings.largest_turn / np.maximum(turn, 1e-9))
+
+    def _by_window(self, values: Array) -> Array:
+        """(N, H, ...) to (windows x H, frames, ...)."""
+        rest = values.shape[2:]
+        values = values.reshape(self.windows, self.frames, 2, *rest)
+        return np.ascontiguousarray(np.moveaxis(values, 2, 1)).reshape(self.windows * 2, self.frames, *rest)
+
+    def _fingertips(self, posed: kinematics.Posed, loosest: float) -> tuple[Array, Array]:
+        """Weighted rows (N, H, 15, D) and residuals of contact and clearance."""
+        wish = self.targets
+        bottom, middle = kinematics.lowest(self.skeleton.pads, posed.distal, posed.joints[..., 2, :])
+        jacobian = kinematics.jacobian(posed, bottom)
+        x = np.where(wish.on_top > 0.5, bottom[..., 0], middle[..., 0])
+        y, z = bottom[..., 1], bottom[..., 2]
+        among, steepness = _smooth_step((y - _BLACK_RISE[0]) / (_BLACK_RISE[1] - _BLACK_RISE[0]))
+        steepness /= _BLACK_RISE[1] - _BLACK_RISE[0]
+        black_top = BLACK_HEIGHT * among
+        shift = wish.tail_shift * among
+        off_x = x - np.clip(x, wish.x_low + shift, wish.x_high + shift)
+        off_y = y - np.clip(y, wish.y_low, wish.y_high)
+        off_z = z - (wish.height + wish.tilt * y + wish.over_black * black_top)
+        short = np.minimum(z - (wish.clearance + black_top), 0.0)
+        short = np.where(np.isfinite(short), short, 0.0)
+        clear_weight = np.where(short < 0.0, self.settings.clearance**-2, 0.0)
+        # Height and clearance are both about z: one row with the sum of their weights.
+        weight_z = wish.height_weight + clear_weight
+        mean_z = (wish.height_weight * off_z + clear_weight * short) / weight_z
+        rise = (wish.height_weight * wish.over_black + clear_weight) / weight_z * BLACK_HEIGHT * steepness + wish.tilt
+        jacobian[..., 2, :] -= rise[..., None] * jacobian[..., 1, :]
+        jacobian[..., 0, :] -= np.where(off_x != 0.0, wish.tail_shift * steepness, 0.0)[..., None] * jacobian[..., 1, :]
+        residuals = np.stack([off_x, off_y, mean_z], axis=-1)
+        weight = np.sqrt(np.minimum(np.stack([wish.x_weight, wish.y_weight, weight_z], axis=-1), loosest**-2))
+        # Huber: what is far out of reach pulls, but not with all its might (wishes may contradict each other).
+        weight = weight / np.sqrt(np.maximum(1.0, np.abs(residuals) / self.settings.outlier))
+        rows = jacobian * weight[..., None]
+        residuals = residuals * weight
+        return rows.reshape(*rows.shape[:2], 15, -1), residuals.reshape(*residuals.shape[:2], 15)
+
+    def _collisions(self, posed: kinematics.Posed) -> tuple[Array, Array]:
+        """Weighted rows (N, H, pairs, D) and residuals that keep fingers apart."""
+        points, slopes = [], []
+        for k, link in enumerate((1, 2)):
+            local = self.links[:, :, k, :, None]
+            point = posed.joints[..., link, :] + (posed.turns[..., link, :, :] @ local)[..., 0]
+            points.append(point)
+            slopes.append(kinematics.jacobian(posed, point, link))
+        place, slope = np.stack(points, axis=3), np.stack(slopes, axis=3)  # (N, H, 5, 2, 3[, D])
+        (fa, la), (fb, lb) = _PAIRS[:, 0].T, _PAIRS[:, 1].T
+        gap = place[:, :, fa, la - 1] - place[:, :, fb, lb - 1]
+        distance = np.linalg.norm(gap, axis=-1)
+        short = np.minimum(distance - self.apart, 0.0) / self.settings.collision
+        direction = gap / np.maximum(distance, 1e-6)[..., None] * ((short < 0.0) / self.settings.collision)[..., None]
+        rows = (direction[..., None, :] @ (slope[:, :, fa, la - 1] - slope[:, :, fb, lb - 1]))[..., 0, :]
+        return rows, short
+
+
+def _smooth_step(u: Array) -> tuple[Array, Array]:
+    """A step from 0 to 1 and its derivative."""
+    u = np.clip(u, 0.0, 1.0)
+    return u * u * (3.0 - 2.0 * u), 6.0 * u * (1.0 - u)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the fingertips are asked to do at every frame: the planner's wish list, the solve's right-hand side."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """All arrays (F, H, 5): frames, hands, fingers. Metres. A weight is one over a standard deviation squared.
+
+    The lowest skin point should be at  height + tilt * y + over_black * (height of black keys, where y is among them).
+    `clearance`: it should stay that far above the keys' tops; -inf where the finger may touch.
+    x and y should lie between `low` and `high`; among the black keys (y beyond their fronts) the x wish moves by `tail_shift`.
+    `on_top`: 1 where x means the lowest point (black keys), 0 where it means the middle of the fingertip (white keys).
+    """
+
+    rate: float
+    height: Array
+    tilt: Array
+    over_black: Array
+    height_weight: Array
+    clearance: Array
+    x_low: Array
+    x_high: Array
+    x_weight: Array
+    tail_shift: Array
+    on_top: Array
+    y_low: Array
+    y_high: Array
+    y_weight: Array
+
+    @staticmethod
+    def idle(frames: int, rate: float) -> "Targets":
+        """No wishes at all."""
+        names = [field.name for field in fields(Targets) if field.name != "rate"]
+        return Targets(rate, **{name: np.zeros((frames, 2, 5)) for name in names})
+
+    def take(self, index: NDArray[np.intp]) -> "Targets":
+        """Frames `index` (any shape S): arrays of shape (*S, H, 5)."""
+        return self._each(lambda values: values[index])
+
+    def flat(self) -> "Targets":
+        """Leading axes made one."""
+        return self._each(lambda values: values.reshape(-1, 2, 5))
+
+    def _each(self, change: Callable[[Array], Array]) -> "Targets":
+        return Targets(self.rate, **{field.name: change(getattr(self, field.name)) for field in fields(self)[1:]})

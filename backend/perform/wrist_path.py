@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a hand goes: a smooth path of the wrist from the keys its fingers have to play, planned before any finger moves."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.keyboard import Keyboard
+
+from . import block_solver
+from .posture import Posture
+
+if TYPE_CHECKING:
+    from .planner import Part, Take
+
+Array = NDArray[np.float64]
+
+PATH_RATE = 30.0  # knots a second
+# Where on its key a finger likes to stand (y, metres): thumb and little finger near the edge, the long ones further in.
+WHITE_PLACE = np.array([0.018, 0.034, 0.040, 0.034, 0.022])
+BLACK_PLACE = np.array([0.066, 0.076, 0.080, 0.078, 0.070])
+_SPREAD = np.array([0.004, 0.012])  # standard deviation of the wish, x and y, while a key is struck
+_HOLD_SPREAD = np.array([0.02, 0.03])  # and while it is only held
+_ACCELERATION = np.array([5.0, 3.0])  # m/s2 that a wrist accepts as readily as one standard deviation
+_ELBOW = np.array([0.22, -0.34])  # of the right arm: beside the player, in front of the keys
+_TURN_SHARE = 0.35  # of the forearm's direction that the hand follows; the rest is taken up by the wrist
+_LIFT = 0.05  # height a hand comes from, and goes to, when it rests
+_BACK = 0.05
+
+
+def wrist_path(part: "Part", posture: Posture, *, keyboard: Keyboard, take: "Take") -> Array:
+    """(F, 6) place and turns of one hand's wrist."""
+    result = np.repeat(posture.dofs[part.side, None, :6], take.frames, axis=0)
+    times = take.times
+    knots = np.arange(take.start, times[-1] + 2.0 / PATH_RATE, 1.0 / PATH_RATE)
+    place = _smooth_place(part, posture, keyboard, knots)
+    for axis in range(2):
+        result[:, axis] = _interpolate(times, knots, place[:, axis])
+    height, back = _rest_offsets(part, times)
+    result[:, 1] -= back
+    result[:, 2] += height + _leap_arcs(part, posture, keyboard, times)
+    result[:, 3] += _turn_out(part.side, result[:, :2])
+    return result
+
+
+def _home(side: HandSide, posture: Posture) -> Array:
+    middle = posture.reach[side, 2, :2]
+    return np.array([0.17 if side is HandSide.RIGHT else -0.17, 0.036]) - middle
+
+
+def _smooth_place(part: "Part", posture: Posture, keyboard: Keyboard, knots: Array) -> Array:
+    """(K, 2): least squares between where notes want the wrist and little acceleration."""
+    weight = np.full((len(knots), 2), 1e-9)
+    wish = np.zeros((len(knots), 2))
+    wish += weight * _home(part.side, posture)
+    strokes = part.strokes
+    y = np.where(keyboard.black[part.key], BLACK_PLACE[part.finger], WHITE_PLACE[part.finger])
+    goal = np.stack([keyboard.x[part.key], y], axis=1) - posture.reach[part.side, part.finger, :2]
+    first = np.searchsorted(knots, np.minimum(strokes.touch, strokes.strike - 0.03))
+    struck = np.searchsorted(knots, np.maximum(strokes.bottom, strokes.strike + 0.03)) + 1
+    left = np.searchsorted(knots, strokes.leave)
+    for k in range(len(part.key)):
+        for begin, end, spread in ((first[k], struck[k], _SPREAD), (struck[k], left[k], _HOLD_SPREAD)):
+            share = 1.0 / spread**2
+            weight[begin:end] += share
+            wish[begin:end] += share * goal[k]
+    if not len(part.key):
+        return np.repeat(_home(part.side, posture)[None], len(knots), axis=0)
+    # Before the first and after the last note the hand waits there.
+    for begin, end, k in ((0, first[0], 0), (left[-1], len(knots), len(part.key) - 1)):
+        weight[begin:end] += 1.0 / 0.05**2
+        wish[begin:end] += goal[k] / 0.05**2
+    smoothness = (PATH_RATE**2 / _ACCELERATION) ** 2
+    blocks = np.zeros((1, len(knots), 2, 2))
+    blocks[..., [0, 1], [0, 1]] = weight
+    return block_solver.solve(blocks, smoothness, wish[None])[0]
+
+
+def _interpolate(times: Array, knots: Array, values: Array) -> Array:
+    """Catmull-Rom through evenly spaced knots."""
+    slope = np.gradient(values, knots)
+    return hermite(times, knots, values, slope)
+
+
+def hermite(times: Array, knots: Array, values: Array, slopes: Array) -> Array:
+    """Cubic Hermite interpolation, constant outside the knots."""
+    times = np.clip(times, knots[0], knots[-1])
+    i = np.clip(np.searchsorted(knots, times, side="right") - 1, 0, len(knots) - 2)
+    span = knots[i + 1] - knots[i]
+    u = (times - knots[i]) / span
+    v = 1.0 - u
+    return (
+        v * v * (1.0 + 2.0 * u) * values[i]
+        + u * u * (3.0 - 2.0 * u) * values[i + 1]
+        + u * v * span * (v * slopes[i] - u * slopes[i + 1])
+    )
+
+
+def ease(u: Array) -> Array:
+    """Minimum-jerk step from 0 to 1 (Flash & Hogan 1985)."""
+    u = np.clip(u, 0.0, 1.0)
+    return u**3 * (10.0 - 15.0 * u + 6.0 * u * u)
+
+
+def _rest_offsets(part: "Part", times: Array) -> tuple[Array, Array]:
+    """Height above, and distance in front of, the playing place: before the first note, after the last, in long rests."""
+    away = np.zeros_like(times)
+    if not len(part.key):
+        return np.full_like(times, _LIFT), np.full_like(times, _BACK)
+    touch, up = part.strokes.touch, np.maximum.accumulate(part.strokes.up)
+    away = np.maximum(away, 1.0 - ease((times - (touch[0] - 0.9)) / 0.75))
+    away = np.maximum(away, ease((times - (up[-1] + 0.15)) / 0.9))
+    gaps = touch[1:] - up[:-1]
+    for k in np.flatnonzero(gaps > 0.35):
+        # A breath: the longer the rest, the higher the hand.
+        size = min(0.12 * (gaps[k] - 0.25), 0.5)
+        middle = up[k] + 0.45 * gaps[k]
+        inside = slice(*np.searchsorted(times, (up[k], touch[k + 1])))
+        t = times[inside]
+        rise = ease((t - up[k]) / (middle - up[k]))
+        fall = 1.0 - ease((t - middle) / (touch[k + 1] - 0.02 - middle))
+        away[inside] = np.maximum(away[inside], size * np.minimum(rise, fall))
+    return _LIFT * away, _BACK * away * away
+
+
+def _leap_arcs(part: "Part", posture: Posture, keyboard: Keyboard, times: Array) -> Array:
+    """Wide moves go through the air in an arc."""
+    arc = np.zeros_like(times)
+    strokes = part.strokes
+    place = keyboard.x[part.key] - posture.reach[part.side, part.finger, 0]
+    up = np.maximum.accumulate(strokes.up) if len(part.key) else strokes.up
+    for k in np.flatnonzero(np.abs(np.diff(place)) > 0.07):
+        begin, end = min(up[k], strokes.touch[k + 1] - 0.08), strokes.touch[k + 1]
+        inside = slice(*np.searchsorted(times, (begin, end)))
+        u = (times[inside] - begin) / (end - begin)
+        height = min(0.12 * abs(place[k + 1] - place[k]), 0.035, 0.12 * (end - begin))
+        arc[inside] = np.maximum(arc[inside], height * (4.0 * u * (1.0 - u)) ** 2)
+    return arc
+
+
+def _turn_out(side: HandSide, place: Array) -> Array:
+    """Abduction (to the thumb's side) that follows from the forearm's direction."""
+    elbow = _ELBOW * (1.0 if side is HandSide.RIGHT else -1.0, 1.0)
+    forearm = place - elbow
+    clockwise = np.arctan2(forearm[:, 0], np.maximum(forearm[:, 1], 0.15))
+    towards_thumb = -clockwise if side is HandSide.RIGHT else clockwise
+    return np.clip(_TURN_SHARE * towards_thumb, -0.35, 0.35)

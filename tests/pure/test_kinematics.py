@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Forward kinematics agree with the clip's own, derivatives with differences, mirrored poses with mirrored hands."""
+
+import numpy as np
+
+from backend.perform import kinematics
+from s2c_blender.motion import anatomy
+from s2c_blender.motion.skeleton import forward, pad_points
+from s2c_blender.wire.hands import FINGER_JOINTS
+from tests.skeletons import plain_skeleton
+
+
+def _random_dofs(frames: int, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).normal(scale=0.3, size=(frames, 2, anatomy.DOFS))
+
+
+def test_joint_places_equal_those_of_the_clip() -> None:
+    skeleton, dofs = plain_skeleton(), _random_dofs(5)
+    posed = kinematics.pose(skeleton, dofs)
+    positions, _ = forward(skeleton, kinematics.to_rotations(skeleton, dofs), dofs[..., :3])
+    np.testing.assert_allclose(posed.joints, positions[:, :, np.array(FINGER_JOINTS)], atol=1e-12)
+
+
+def test_lowest_point_is_the_lowest_of_the_skin() -> None:
+    skeleton, dofs = plain_skeleton(), _random_dofs(7)
+    posed = kinematics.pose(skeleton, dofs)
+    bottom, _ = kinematics.lowest(skeleton.pads, posed.distal, posed.joints[..., 2, :])
+    points = pad_points(skeleton, kinematics.to_rotations(skeleton, dofs), dofs[..., :3])
+    np.testing.assert_allclose(bottom[..., 2], points[..., 2].min(axis=-1), atol=1e-12)
+
+
+def test_jacobian_equals_differences() -> None:
+    skeleton, dofs = plain_skeleton(), _random_dofs(3)
+    for link in range(3):
+        local = np.array([0.004, 0.011, -0.006])
+
+        def points(dofs: np.ndarray, link: int = link, local: np.ndarray = local) -> np.ndarray:
+            posed = kinematics.pose(skeleton, dofs)
+            return posed.joints[..., link, :] + posed.turns[..., link, :, :] @ local
+
+        exact = kinematics.jacobian(kinematics.pose(skeleton, dofs), points(dofs), link)
+        for column in range(anatomy.DOFS):
+            step = np.zeros(anatomy.DOFS)
+            step[column] = 1e-6
+            difference = (points(dofs + step) - points(dofs - step)) / 2e-6
+            np.testing.assert_allclose(exact[..., column], difference, atol=1e-8)
+
+
+def test_equal_numbers_give_mirrored_hands() -> None:
+    skeleton, dofs = plain_skeleton(), _random_dofs(4)
+    dofs[:, 1] = dofs[:, 0]
+    dofs[:, 1, 0] *= -1.0
+    posed = kinematics.pose(skeleton, dofs)
+    np.testing.assert_allclose(posed.joints[:, 1], posed.joints[:, 0] * [-1, 1, 1], atol=1e-12)
+
+
+def test_positive_angles_bend_down_and_spread_to_the_thumb() -> None:
+    skeleton = plain_skeleton()
+    flat = kinematics.pose(skeleton, np.zeros((1, 2, anatomy.DOFS)))
+    for name, axis, sign in (("middle1 flexion", 2, -1), ("middle1 abduction", 0, -1), ("wrist flexion", 2, -1)):
+        dofs = np.zeros((1, 2, anatomy.DOFS))
+        dofs[..., anatomy.index(name)] = 0.3
+        moved = (kinematics.pose(skeleton, dofs).joints - flat.joints)[0, 0, 2, 2]
+        assert moved[axis] * sign > 0.005
