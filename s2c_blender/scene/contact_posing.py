@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Blender does between F-curves and a skinned mesh, for many frames at once: curves, bones, linear blend skinning.
+
+Covers plain cases only; whoever uses it compares with the evaluated scene.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..motion import rotation
+from .action import curves_of
+
+Array = NDArray[np.floating]
+#: (T,) frames to (T, B, 4, 4) deforming bones' matrices in world space times the inverse of their rest.
+PoseReader = Callable[[Array], Array]
+
+
+class Points(Protocol):
+    """Gathers (V, ...) of vertices into (P, ...) of the points looked at."""
+
+    def gather(self, per_vertex: Array) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Skin:
+    """Linear blend skinning as sums of matrices times vectors.
+
+    coefficients: for each deforming bone the points it moves (n,) and (n, 4): the points' rest positions in the armature's
+    space, homogeneous, times the weight. bones: their names. fixed: the same for points that no bone moves.
+    """
+
+    mesh: str
+    armature: str
+    bones: tuple[str, ...]
+    count: int
+    coefficients: tuple[tuple[NDArray[np.intp], Array], ...]
+    fixed: tuple[NDArray[np.intp], Array]
+
+    @property
+    def bone_count(self) -> int:
+        """Deforming bones, and one for points that no bone moves: the armature's own matrix."""
+        return len(self.bones) + 1
+
+    def deform(self, matrices: Array) -> Array:
+        """(T, B + 1, 4, 4) to points (T, P, 3) in world space."""
+        points = np.zeros((len(matrices), self.count, 3), dtype=np.float32)
+        for bone, (index, coefficient) in enumerate((*self.coefficients, self.fixed)):
+            if len(index):
+                points[:, index] += coefficient @ matrices[:, bone, :3].swapaxes(1, 2).astype(np.float32)
+        return points
+
+    def read_bones(self, depsgraph: bpy.types.Depsgraph) -> Array:
+        """(B + 1, 4, 4) from the evaluated armature."""
+        armature = bpy.data.objects[self.armature].evaluated_get(depsgraph)
+        world = np.array(armature.matrix_world)
+        rest = [armature.data.bones[name].matrix_local for name in self.bones]
+        bones = [np.array(armature.pose.bones[name].matrix @ m.inverted()) for name, m in zip(self.bones, rest, strict=True)]
+        return world @ np.array([*bones, np.eye(4)])
+
+
+def skin_of(ob: bpy.types.Object, points: Points) -> Skin | None:
+    """The skinning of a mesh whose one modifier is an armature with vertex groups; None for anything else."""
+    modifiers = [modifier for modifier in ob.modifiers if modifier.show_render]
+    if len(modifiers) != 1 or modifiers[0].type != "ARMATURE":
+        return None
+    modifier, armature = modifiers[0], modifiers[0].object
+    plain = modifier.use_vertex_groups and not modifier.use_bone_envelopes and not modifier.use_deform_preserve_volume
+    if not plain or modifier.vertex_group or armature is None or ob.data.shape_keys:
+        return None
+    groups = {group.index: group.name for group in ob.vertex_groups}
+    deforming = {bone.name for bone in armature.data.bones if bone.use_deform}
+    weights = vertex_weights(ob.data, len(groups))
+    columns = [i for i, name in groups.items() if name in deforming and weights[:, i].any()]
+    weights = weights[:, columns]
+    total = weights.sum(axis=1, keepdims=True)
+    weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+    to_armature = np.array(armature.matrix_world.inverted() @ ob.matrix_world)
+    co = np.empty(len(ob.data.vertices) * 3, dtype=np.float32)
+    ob.data.vertices.foreach_get("co", co)
+    rest = np.concatenate([co.reshape(-1, 3), np.ones((len(co) // 3, 1))], axis=1) @ to_armature.T
+    parts = [points.gather(weights[:, i, None] * rest) for i in range(len(columns))]
+    unmoved = points.gather(np.where(total > 0, 0.0, 1.0) * rest)
+    sparse = [_sparse(part) for part in (*parts, unmoved)]
+    names = tuple(groups[i] for i in columns)
+    return Skin(ob.name, armature.name, names, len(unmoved), tuple(sparse[:-1]), sparse[-1])
+
+
+def _sparse(part: Array) -> tuple[NDArray[np.intp], Array]:
+    index = np.flatnonzero(part[:, 3] > 1e-7)
+    return index, part[index].astype(np.float32)
+
+
+def vertex_weights(mesh: bpy.types.Mesh, groups: int) -> Array:
+    """(V, groups) of a mesh's vertex group weights."""
+    weights = np.zeros((len(mesh.vertices), groups), dtype=np.float32)
+    for vertex in mesh.vertices:
+        for element in vertex.groups:
+            weights[vertex.index, element.group] = element.weight
+    return weights
+
+
+def _plain_curves(ob: bpy.types.Object) -> dict[tuple[str, int], bpy.types.FCurve] | None:
+    """The object's F-curves by (data path, index); None where drivers or NLA tracks take part."""
+    data = ob.animation_data
+    if data is not None and (data.drivers or data.nla_tracks):
+        return None
+    return {(curve.data_path, curve.array_index): curve for curve in curves_of(ob) if not curve.mute}
+
+
+def _values(curves: dict, path: str, fallback: object, frames: list[float]) -> Array:
+    """(T, n) of a vector property: F-curves where it has some, else its value."""
+    columns = []
+    for i, value in enumerate(fallback):
+        curve = curves.get((path, i))
+        columns.append([value] * len(frames) if curve is None else list(map(curve.evaluate, frames)))
+    return np.array(columns, dtype=float).T
+
+
+def _local(owner: bpy.types.Object | bpy.types.PoseBone, curves: dict, prefix: str, frames: list[float]) -> Array | None:
+    """(T, 4, 4) of location, rotation and scale."""
+    if owner.rotation_mode == "QUATERNION":
+        quaternion = rotation.normalize(_values(curves, prefix + "rotation_quaternion", owner.rotation_quaternion, frames))
+    elif owner.rotation_mode == "AXIS_ANGLE":
+        return None
+    else:
+        angles = _values(curves, prefix + "rotation_euler", owner.rotation_euler, frames)
+        quaternion = np.broadcast_to(rotation.IDENTITY, (len(frames), 4))
+        for axis in owner.rotation_mode:  # the first named turns first
+            i = "XYZ".index(axis)
+            quaternion = rotation.multiply(rotation.from_axis_angle(angles[:, i, None] * np.eye(3)[i]), quaternion)
+    matrices = np.zeros((len(frames), 4, 4))
+    scale = _values(curves, prefix + "scale", owner.scale, frames)
+    matrices[:, :3, :3] = rotation.to_matrix(quaternion) * scale[:, None, :]
+    matrices[:, :3, 3] = _values(curves, prefix + "location", owner.location, frames)
+    matrices[:, 3, 3] = 1.0
+    return matrices
+
+
+def object_matrices(objects: list[bpy.types.Object], frames: Array) -> Array | None:
+    """World matrices (T, N, 4, 4) of objects without parents, from their F-curves; None if something else moves one."""
+    matrices = np.empty((len(frames), len(objects), 4, 4))
+    listed = [float(frame) for frame in frames]
+    for i, ob in enumerate(objects):
+        curves = _plain_curves(ob)
+        local = None if curves is None or ob.parent or ob.constraints else _local(ob, curves, "", listed)
+        if local is None:
+            return None
+        matrices[:, i] = local
+    return matrices
+
+
+def pose_reader(skin: Skin) -> PoseReader | None:
+    """Poses of the skin's armature from its F-curves; None if constraints, drivers or unusual inheritance take part."""
+    armature = bpy.data.objects[skin.armature]
+    curves = _plain_curves(armature)
+    if curves is None or armature.constraints:
+        return None
+    needed: list[str] = []
+    for name in skin.bones:
+        _add_with_parents(armature.pose.bones[name], needed)
+    for name in needed:
+        pose, bone = armature.pose.bones[name], armature.data.bones[name]
+        if pose.constraints or not bone.use_inherit_rotation or bone.inherit_scale != "FULL" or not bone.use_local_location:
+            return None
+
+    def read(frames: Array) -> Array:
+        return _pose(bpy.data.objects[skin.armature], needed, skin.bones, frames)
+
+    return read if read(np.zeros(1)) is not None else None
+
+
+def _add_with_parents(bone: bpy.types.PoseBone, names: list[str]) -> None:
+    if bone.name not in names:
+        if bone.parent:
+            _add_with_parents(bone.parent, names)
+        names.append(bone.name)
+
+
+def _pose(armature: bpy.types.Object, needed: list[str], wanted: tuple[str, ...], frames: Array) -> Array | None:
+    curves = _plain_curves(armature) or {}
+    listed = [float(frame) for frame in frames]
+    posed: dict[str, Array] = {}
+    for name in needed:
+        pose, bone = armature.pose.bones[name], armature.data.bones[name]
+        local = _local(pose, curves, pose.path_from_id() + ".", listed)
+        if local is None:
+            return None
+        if bone.use_connect:
+            local[:, :3, 3] = 0.0
+        rest = bone.parent.matrix_local.inverted() @ bone.matrix_local if bone.parent else bone.matrix_local
+        posed[name] = np.array(rest) @ local
+        if bone.parent:
+            posed[name] = posed[bone.parent.name] @ posed[name]
+    if any(key[0] in ("location", "rotation_euler", "rotation_quaternion", "scale") for key in curves):
+        own = object_matrices([armature], frames)
+        world = None if own is None else own[:, 0]
+    else:
+        world = np.broadcast_to(np.array(armature.matrix_world), (len(frames), 4, 4))
+    if world is None:
+        return None
+    bones = [posed[name] @ np.array(armature.data.bones[name].matrix_local.inverted()) for name in wanted]
+    return np.stack([world @ bone for bone in (*bones, np.broadcast_to(np.eye(4), world.shape))], axis=1)
