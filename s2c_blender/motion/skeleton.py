@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """HandSkeleton: all that the solve needs to know of a pair of hands, whoever they belong to."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,10 @@ from ..wire.hands import FINGER_JOINTS, PARENTS
 from . import rotation
 
 Array = NDArray[np.float64]
+
+#: Angle at the wrist between thumb tip and little fingertip of a stretched hand. With it a hand of mean proportions, 19.25 cm
+#: from wrist to middle fingertip, spans 22 cm (Boyle et al., paskpiano.org: 22.6 and 20.1 cm for men's and women's means).
+STRETCH = np.radians(97.0)
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class HandSkeleton:
     flexion: (2, 16, 3) unit axes about which a positive angle curls the joint towards the palm.
     abduction: (2, 16, 3) unit axes about which a positive angle spreads the finger towards the thumb's side.
     pads: (2, 5, P, 3) points of each distal phalanx' skin, relative to its distal joint: what touches keys.
+    radius: (2, 16) half thickness of the flesh around the segment that starts at each joint (the wrist: the palm).
     """
 
     name: str
@@ -29,21 +34,31 @@ class HandSkeleton:
     flexion: Array
     abduction: Array
     pads: Array
+    radius: Array = field(default_factory=lambda: np.full((2, 16), 0.008))
 
     def span(self) -> float:
-        """Stretch from thumb tip to little fingertip of the right hand, flat, as the fingers' lengths allow (metres).
+        """Distance from thumb tip to little fingertip of the stretched right hand (metres): it grows with the hand.
 
-        A proxy that scales with the hand: thumb chain and little finger turned apart as far as anatomy lets them (90 degrees between them at
-        the wrist joint's height), the way hands are measured on a table edge.
+        Both tips as far from the wrist as they are at rest, with `STRETCH` between them.
         """
-        wrist_to = [np.linalg.norm(self.tips[0, finger]) for finger in (0, 4)]
-        return float(np.hypot(*wrist_to))
+        thumb, pinky = (np.linalg.norm(self.tips[0, finger]) for finger in (0, 4))
+        return float(
+            np.sqrt(thumb**2 + pinky**2 - 2.0 * thumb * pinky * np.cos(STRETCH))
+        )
 
     def scaled(self, factor: float) -> "HandSkeleton":
-        return replace(self, rest=self.rest * factor, tips=self.tips * factor, pads=self.pads * factor)
+        return replace(
+            self,
+            rest=self.rest * factor,
+            tips=self.tips * factor,
+            pads=self.pads * factor,
+            radius=self.radius * factor,
+        )
 
 
-def forward(skeleton: HandSkeleton, rotations: Array, translation: Array) -> tuple[Array, Array]:
+def forward(
+    skeleton: HandSkeleton, rotations: Array, translation: Array
+) -> tuple[Array, Array]:
     """Forward kinematics. rotations (..., 2, 16, 4), translation (..., 2, 3).
 
     Returns joint positions (..., 2, 16, 3) and global rotations (..., 2, 16, 4).
@@ -56,8 +71,12 @@ def forward(skeleton: HandSkeleton, rotations: Array, translation: Array) -> tup
             positions[..., joint, :] = translation
             continue
         offset = skeleton.rest[:, joint] - skeleton.rest[:, parent]
-        turned[..., joint, :] = rotation.multiply(turned[..., parent, :], rotations[..., joint, :])
-        positions[..., joint, :] = positions[..., parent, :] + rotation.rotate(turned[..., parent, :], offset)
+        turned[..., joint, :] = rotation.multiply(
+            turned[..., parent, :], rotations[..., joint, :]
+        )
+        positions[..., joint, :] = positions[..., parent, :] + rotation.rotate(
+            turned[..., parent, :], offset
+        )
     return positions, turned
 
 
@@ -65,4 +84,6 @@ def pad_points(skeleton: HandSkeleton, rotations: Array, translation: Array) -> 
     """World positions (..., 2, 5, P, 3) of the fingertips' skin points."""
     positions, turned = forward(skeleton, rotations, translation)
     distal = [joints[-1] for joints in FINGER_JOINTS]
-    return positions[..., distal, None, :] + rotation.rotate(turned[..., distal, None, :], skeleton.pads)
+    return positions[..., distal, None, :] + rotation.rotate(
+        turned[..., distal, None, :], skeleton.pads
+    )
