@@ -2,7 +2,7 @@
 """Which finger plays which note: one dynamic programme per hand over the moments at which it strikes."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import LOWEST
-from s2c_blender.wire.notes import UNPLAYED, Fingering, Score, pitch_name
+from s2c_blender.wire.notes import Fingering, Score, pitch_name
 
 from .fingering_costs import CostTables, cost_tables
+from .runs import find_runs, run_fingers
 from .strikes import strikes_and_releases
 
 Array = NDArray[np.float64]
 
 TOGETHER = 0.03  # seconds between onsets that count as one strike of the hand
 FIXED = 1000.0  # cost of going against the person
+LEARNED = 3.0  # cost of another finger than a practised scale's
+RUN_PACE = 0.7  # seconds between onsets within which a line is one run
 SUBSTITUTION = 40.0  # cost of another finger on a held key
 
 
@@ -39,7 +42,9 @@ def assign_fingers(score: Score, hand: NDArray[np.int8], *, span: float = 0.22) 
     for side in HandSide:
         of_hand = [i for i in range(count) if hand[i] == side]
         slices = _slices(score, of_hand, side=side, remarks=remarks, span=span)
-        finger_of = _best_path(score, slices, cost_tables(side, span=span))
+        tables = cost_tables(side, span=span)
+        learned = _learned(score, slices, side=side, tables=tables)
+        finger_of = _best_path(score, slices, learned, tables)
         for index, number in finger_of.items():
             finger[index] = number
     strike, release = strikes_and_releases(score, hand, finger)
@@ -85,7 +90,7 @@ def _named(score: Score, index: int) -> str:
     return f"{pitch_name(note.pitch)} at {note.onset:.2f} s"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _choices(count: int) -> NDArray[np.intp]:
     """Fingers (S, count) for keys in order from the thumb's side: rising, or the thumb passed under."""
     rising = list(combinations(range(5), count))
@@ -93,7 +98,20 @@ def _choices(count: int) -> NDArray[np.intp]:
     return np.array(rising + passed, dtype=np.intp)
 
 
-def _best_path(score: Score, slices: list[_Slice], tables: CostTables) -> dict[int, int]:
+def _learned(score: Score, slices: list[_Slice], *, side: HandSide, tables: CostTables) -> dict[int, int]:
+    """Finger 0-4 that a practised scale or arpeggio gives to a note, by index; its ends stay free."""
+    single = [current.notes[current.struck.index(True)] if sum(current.struck) == 1 else -1 for current in slices]
+    pitches = [score.notes[i].pitch if i >= 0 else -1 for i in single]
+    times = np.array([current.time for current in slices])
+    together = np.diff(times, prepend=-np.inf) < RUN_PACE
+    learned: dict[int, int] = {}
+    for start, stop in find_runs(pitches, together):
+        fingers = run_fingers(pitches[start:stop], tables, mirrored=side is HandSide.LEFT)
+        learned.update(zip(single[start + 1 : stop - 1], fingers[1:-1].tolist(), strict=True))
+    return learned
+
+
+def _best_path(score: Score, slices: list[_Slice], learned: dict[int, int], tables: CostTables) -> dict[int, int]:
     notes = score.notes
     previous: _Slice | None = None
     total = np.zeros(0)
@@ -102,6 +120,9 @@ def _best_path(score: Score, slices: list[_Slice], tables: CostTables) -> dict[i
         keys = np.array([notes[i].pitch - LOWEST for i in current.notes])
         fingers = _choices(len(keys))
         cost = _node(score, current, keys=keys, fingers=fingers, tables=tables)
+        for column, (index, struck) in enumerate(zip(current.notes, current.struck, strict=True)):
+            if struck and index in learned:
+                cost = cost + np.where(fingers[:, column] == learned[index], 0.0, LEARNED)
         if previous is None:
             back = None
             total = cost

@@ -142,42 +142,32 @@ class _Fingertip:
         top = keyboard.top[key]
         column = (frames, *self.column)
         self.targets.height[column] = np.where(near, self.targets.height[column] + top, self.targets.height[column])
-        self.targets.over_black[column] = np.where(near, 0.0, 1.0)
+        if black:
+            self.targets.over_black[column] = np.where(near, 0.0, 1.0)
         self.targets.clearance[column] = np.where(near, -np.inf, CLEARANCE)
         self.targets.height_weight[column] = np.where(away < 1.0, AIR_SPREAD**-2, IDLE_SPREAD**-2)
 
     def _press(self, k: int, key: int, keyboard: Keyboard, clock: tuple[Array, KeyMotion]) -> None:
         """On the key: follow its top, and cross the let-off point exactly at the strike, between frames too."""
         times, motion = clock
-        step = times[1] - times[0]
-        first, last = np.searchsorted(times, (self.touch[k], self.up[k]))
-        first = min(first, int(np.searchsorted(times, self.strike[k])))
-        last = max(last, first + 1)
-        frames = slice(first, last)
-        if first >= len(times) or last <= 0:
+        after = int(np.searchsorted(times, self.strike[k]))  # the frame at or after the strike, and the one before
+        first, last = (int(frame) for frame in np.searchsorted(times, (self.touch[k], self.up[k])))
+        first, last = max(min(first, after - 1), 0), min(max(last, after + 1), len(times))
+        if not 0 < after < last:
             return
-        t = times[frames]
+        frames = slice(first, last)
         curve = motion.curves[key]
-        share = curve.sample(t)
-        at = np.searchsorted(times, self.strike[k])  # the frame at or after the strike
-        if 0 < at < len(times):
-            before = times[at - 1]
-            alpha = (self.strike[k] - before) / step
-            speed = max(float(curve.sample(self.strike[k] + 0.002) - curve.sample(self.strike[k] - 0.002)) / 0.004, 2.0)
-            after_share = min(1.0, LET_OFF + speed * (1.0 - alpha) * step)
-            before_share = LET_OFF - (after_share - LET_OFF) * alpha / max(1.0 - alpha, 1e-3)
-            if at - 1 >= first:
-                share[at - 1 - first] = before_share
-            else:
-                self._on_key(slice(at - 1, at), key, keyboard, np.array([before_share]))
-            if at - first < len(share):
-                share[at - first] = after_share
-        self._on_key(frames, key, keyboard, share)
-
-    def _on_key(self, frames: slice, key: int, keyboard: Keyboard, share: Array) -> None:
+        share = curve.sample(times[frames])
+        step = times[1] - times[0]
+        late = (times[after] - self.strike[k]) / step
+        speed = (curve.sample(self.strike[k] + 0.002) - curve.sample(self.strike[k] - 0.002)) / 0.004
+        rise = max(float(speed), 2.0) * step  # in one frame at the strike's speed; the straight line passes LET_OFF in time
+        rise = min(rise, (1.0 - LET_OFF) / max(late, 1e-6))
+        share[after - first] = LET_OFF + late * rise
+        share[after - 1 - first] = LET_OFF - (1.0 - late) * rise
         front = keyboard.front[key]
         per_metre = keyboard.dip[key] * share / (BALANCE_Y - front)
-        self._put("height", frames, keyboard.top[key] - PRESS_IN - per_metre * BALANCE_Y)
+        self._put("height", frames, keyboard.top[key] - PRESS_IN * np.clip((share - 0.8) / 0.2, 0.0, 1.0) - per_metre * BALANCE_Y)
         self._put("tilt", frames, per_metre)
         self._put("over_black", frames, 0.0)
         self._put("clearance", frames, -np.inf)
