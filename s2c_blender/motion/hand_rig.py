@@ -21,12 +21,8 @@ Array = NDArray[np.float64]
 HAND_FILE = Path(__file__).resolve().parents[2] / "rigs" / "hand.npz"
 FORMAT = 1
 PADS = 48
-RIGID = (
-    0.98  # weight from which a point of the skin counts as one with its distal joint
-)
-PRESSING = np.array(
-    [0.0, 0.6, -0.8]
-)  # which way a playing fingertip mostly meets the key, in the frame of `distal_frame`
+RIGID = 0.98  # weight from which a point of the skin counts as one with its distal joint
+PRESSING = np.array([0.0, 0.6, -0.8])  # which way a playing fingertip mostly meets the key, in the frame of `distal_frame`
 CORE = 0.65  # cosine around it within which the pad has to be exact
 MIRROR = np.array([-1.0, 1.0, 1.0])
 
@@ -174,25 +170,17 @@ def finger_pad(rig: HandRig, finger: int, *, count: int = PADS) -> Array:
     return skin[chosen]
 
 
-def skin(
-    rig: HandRig, rotations: Array, translation: Array, *, span: float = 0.22
-) -> Array:
+def skin(rig: HandRig, rotations: Array, translation: Array, *, span: float = 0.22) -> Array:
     """Linear blend skinning of both hands: rotations (T, 2, 16, 4), translation (T, 2, 3) to vertices (T, 2, N, 3)."""
     scale = span / rig.span
     skeleton = hand_skeleton(rig, span=span)
-    joints, turned = forward(
-        skeleton, np.asarray(rotations, float), np.asarray(translation, float)
-    )
+    joints, turned = forward(skeleton, np.asarray(rotations, float), np.asarray(translation, float))
     matrices = rotation.to_matrix(turned)  # (T, 2, 16, 3, 3)
     result = np.empty((*matrices.shape[:2], len(rig.vertices), 3))
     for side in HandSide:
         vertices = rig.side_vertices(side) * scale
-        shift = joints[:, side] - np.einsum(
-            "tjab,jb->tja", matrices[:, side], skeleton.rest[side]
-        )
+        shift = joints[:, side] - np.einsum("tjab,jb->tja", matrices[:, side], skeleton.rest[side])
         for frame in range(len(matrices)):
             blended = np.einsum("nj,jab->nab", rig.weights, matrices[frame, side])
-            result[frame, side] = (
-                np.einsum("nab,nb->na", blended, vertices) + rig.weights @ shift[frame]
-            )
+            result[frame, side] = np.einsum("nab,nb->na", blended, vertices) + rig.weights @ shift[frame]
     return result

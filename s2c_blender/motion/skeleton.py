@@ -42,9 +42,7 @@ class HandSkeleton:
         Both tips as far from the wrist as they are at rest, with `STRETCH` between them.
         """
         thumb, pinky = (np.linalg.norm(self.tips[0, finger]) for finger in (0, 4))
-        return float(
-            np.sqrt(thumb**2 + pinky**2 - 2.0 * thumb * pinky * np.cos(STRETCH))
-        )
+        return float(np.sqrt(thumb**2 + pinky**2 - 2.0 * thumb * pinky * np.cos(STRETCH)))
 
     def scaled(self, factor: float) -> "HandSkeleton":
         return replace(
@@ -56,9 +54,7 @@ class HandSkeleton:
         )
 
 
-def forward(
-    skeleton: HandSkeleton, rotations: Array, translation: Array
-) -> tuple[Array, Array]:
+def forward(skeleton: HandSkeleton, rotations: Array, translation: Array) -> tuple[Array, Array]:
     """Forward kinematics. rotations (..., 2, 16, 4), translation (..., 2, 3).
 
     Returns joint positions (..., 2, 16, 3) and global rotations (..., 2, 16, 4).
@@ -71,12 +67,8 @@ def forward(
             positions[..., joint, :] = translation
             continue
         offset = skeleton.rest[:, joint] - skeleton.rest[:, parent]
-        turned[..., joint, :] = rotation.multiply(
-            turned[..., parent, :], rotations[..., joint, :]
-        )
-        positions[..., joint, :] = positions[..., parent, :] + rotation.rotate(
-            turned[..., parent, :], offset
-        )
+        turned[..., joint, :] = rotation.multiply(turned[..., parent, :], rotations[..., joint, :])
+        positions[..., joint, :] = positions[..., parent, :] + rotation.rotate(turned[..., parent, :], offset)
     return positions, turned
 
 
@@ -84,6 +76,4 @@ def pad_points(skeleton: HandSkeleton, rotations: Array, translation: Array) -> 
     """World positions (..., 2, 5, P, 3) of the fingertips' skin points."""
     positions, turned = forward(skeleton, rotations, translation)
     distal = [joints[-1] for joints in FINGER_JOINTS]
-    return positions[..., distal, None, :] + rotation.rotate(
-        turned[..., distal, None, :], skeleton.pads
-    )
+    return positions[..., distal, None, :] + rotation.rotate(turned[..., distal, None, :], skeleton.pads)

@@ -37,10 +37,9 @@ def build(raw: source.RawHand) -> dict[str, NDArray[np.generic]]:
     )
     flat = shape.flatten(shape.to_keyboard_axes(dense))
     scale = LENGTH / np.linalg.norm(flat.tips[2])
-    vertices, quads, uvs, weights, zone = _trim(
-        flat.vertices * scale, fine.quads, fine.uvs, flat.weights, nail[fine.parent]
-    )
-    weights = np.where(weights < 1e-3, 0.0, weights)
+    vertices, quads, uvs, weights, zone = _trim(flat.vertices * scale, fine.quads, fine.uvs, flat.weights, nail[fine.parent])
+    fourth = np.sort(weights, axis=1)[:, -4, None]
+    weights = np.where((weights < 1e-3) | (weights < fourth), 0.0, weights)
     weights /= weights.sum(1, keepdims=True)
     rows, columns = np.nonzero(weights)
     return {
@@ -69,9 +68,7 @@ def _radii(hand: shape.Shape, scale: float) -> Array:
         for phalanx, joint in enumerate(chain):
             along = shape.unit(points[phalanx + 1] - points[phalanx])
             offset = hand.vertices[hand.weights[:, joint] > 0.9] - points[phalanx]
-            radii[joint] = np.median(
-                np.linalg.norm(offset - np.outer(offset @ along, along), axis=1)
-            )
+            radii[joint] = np.median(np.linalg.norm(offset - np.outer(offset @ along, along), axis=1))
     middle = hand.joints[FINGER_JOINTS[2][0]]
     palm = np.linalg.norm(hand.vertices[:, :2] - 0.6 * middle[:2], axis=1) < 0.015
     radii[0] = 0.5 * np.ptp(hand.vertices[palm, 2])
@@ -93,11 +90,7 @@ def nail_faces(hand: shape.Shape, quads: NDArray[np.int64]) -> NDArray[np.bool_]
         mine = hand.weights[quads][:, :, FINGER_JOINTS[finger][-1]].mean(1) > 0.9
         middle = mine & (facing[:, 2] > 0.5) & (np.abs(where[:, 0]) < 0.0035)
         fold = middle & (facing[:, 1] > 0.42) & (where[:, 1] < 0.65 * length)
-        found |= (
-            middle
-            & (where[:, 1] > where[fold, 1].max() + 0.0005)
-            & (facing[:, 1] < 0.5)
-        )
+        found |= middle & (where[:, 1] > where[fold, 1].max() + 0.0005) & (facing[:, 1] < 0.5)
     return found
 
 
@@ -133,9 +126,7 @@ def _trim(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "cache", type=Path, help="folder for the 1.4 GB that the package writes"
-    )
+    parser.add_argument("cache", type=Path, help="folder for the 1.4 GB that the package writes")
     parser.add_argument("-o", "--output", type=Path, default=Path("rigs/hand.npz"))
     options = parser.parse_args()
     np.savez_compressed(options.output, **build(source.read(options.cache)))

@@ -24,9 +24,7 @@ def subdivide(quads: Index, uvs: Array) -> Subdivision:
     """One step of Catmull and Clark (1978), with their rule for open edges, as a matrix that also carries weights along."""
     count, faces = quads.max() + 1, len(quads)
     sides = np.stack([quads, np.roll(quads, -1, axis=1)], axis=-1)  # (F, 4, 2)
-    edges, edge_of = np.unique(
-        np.sort(sides.reshape(-1, 2), axis=1), axis=0, return_inverse=True
-    )
+    edges, edge_of = np.unique(np.sort(sides.reshape(-1, 2), axis=1), axis=0, return_inverse=True)
     edge_of = edge_of.reshape(faces, 4)
     uses = np.bincount(edge_of.ravel(), minlength=len(edges))
 
@@ -43,9 +41,7 @@ def subdivide(quads: Index, uvs: Array) -> Subdivision:
     face_sum, middle_sum = np.zeros((count, count)), np.zeros((count, count))
     np.add.at(face_sum, quads.ravel(), np.repeat(face_points, 4, axis=0))
     np.add.at(middle_sum, edges.ravel(), np.repeat(middles, 2, axis=0))
-    vertex_points = (
-        face_sum / valence + 2.0 * middle_sum / valence + (valence - 3.0) * corner
-    ) / valence
+    vertex_points = (face_sum / valence + 2.0 * middle_sum / valence + (valence - 3.0) * corner) / valence
     rim = np.zeros((count, count))
     np.add.at(rim, edges[~inner].ravel(), np.repeat(middles[~inner], 2, axis=0))
     border = np.unique(edges[~inner])
@@ -53,9 +49,7 @@ def subdivide(quads: Index, uvs: Array) -> Subdivision:
 
     middle = count + np.arange(faces)
     before, after = count + faces + np.roll(edge_of, 1, axis=1), count + faces + edge_of
-    fine = np.stack(
-        [quads, after, np.broadcast_to(middle[:, None], quads.shape), before], axis=-1
-    )
+    fine = np.stack([quads, after, np.broadcast_to(middle[:, None], quads.shape), before], axis=-1)
     half = 0.5 * (uvs + np.roll(uvs, -1, axis=1))
     centre = np.broadcast_to(uvs.mean(1, keepdims=True), uvs.shape)
     fine_uvs = np.stack([uvs, half, centre, np.roll(half, 1, axis=1)], axis=2)
@@ -88,7 +82,10 @@ def border_loop(quads: Index) -> Index:
 
 
 def close(vertices: Array, quads: Index, loop: Index) -> tuple[Array, Index, Index]:
-    """Round the open end `loop` (an even number of vertices, facing -y) off. Returns vertices, new quads, and each new vertex' nearest on the loop."""
+    """Round off the open end `loop` (an even number of vertices, facing -y).
+
+    Returns the vertices with the new ones behind them, the new quads, and for each new vertex its nearest on the loop.
+    """
     rim, count = vertices[loop], len(loop)
     centre = rim.mean(0)
     rings, like, faces = [], [], []
@@ -96,17 +93,11 @@ def close(vertices: Array, quads: Index, loop: Index) -> tuple[Array, Index, Ind
     for shrink, depth in ((0.95, 0.0025), (0.80, 0.0055), (0.50, 0.0075)):
         ring = centre + shrink * (rim - centre) - np.array([0.0, depth, 0.0])
         number = len(vertices) + count * len(rings) + np.arange(count)
-        faces += [
-            [previous[i], previous[(i + 1) % count], number[(i + 1) % count], number[i]]
-            for i in range(count)
-        ]
+        faces += [[previous[i], previous[(i + 1) % count], number[(i + 1) % count], number[i]] for i in range(count)]
         rings.append(ring)
         like.append(loop)
         previous = number
     pole = len(vertices) + count * len(rings)
-    faces += [
-        [previous[i], previous[(i + 1) % count], previous[(i + 2) % count], pole]
-        for i in range(0, count, 2)
-    ]
+    faces += [[previous[i], previous[(i + 1) % count], previous[(i + 2) % count], pole] for i in range(0, count, 2)]
     points = np.concatenate([vertices, *rings, [centre - np.array([0.0, 0.008, 0.0])]])
     return points, np.array(faces), np.concatenate([*like, loop[:1]])

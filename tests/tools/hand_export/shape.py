@@ -50,7 +50,10 @@ THUMB_BLEND = (0.014, 0.009, 0.007)
 
 @dataclass(frozen=True)
 class Shape:
-    """A hand in the keyboard frame, metres. vertices (N, 3), joints (16, 3), tips (5, 3), weights (N, 16), nails (5, 3): their normals."""
+    """A hand in the keyboard frame, metres.
+
+    vertices (N, 3), joints (16, 3), tips (5, 3), weights (N, 16), nails (5, 3): their normals.
+    """
 
     vertices: Array
     joints: Array
@@ -93,9 +96,7 @@ def to_keyboard_axes(raw: RawHand) -> Shape:
     _recentre(vertices, joints, belongs)
     weights = _weights(vertices, joints, belongs)
     tips, nails = _tips_and_nails(vertices, joints, belongs)
-    return Shape(
-        vertices, joints, tips, _rigid_tips(vertices, joints, tips, weights), nails
-    )
+    return Shape(vertices, joints, tips, _rigid_tips(vertices, joints, tips, weights), nails)
 
 
 def _belongs(raw: RawHand) -> Array:
@@ -120,17 +121,13 @@ def _recentre(vertices: Array, joints: Array, belongs: Array) -> None:
             x, y, z = frame(points[phalanx + 1] - points[phalanx], nails[finger]).T
             offset = vertices - points[phalanx]
             near = (np.abs(offset @ y) < 0.005) & (belongs[:, finger] > 0.3)
-            if phalanx == 0 or (
-                finger == 0 and phalanx == 1
-            ):  # no ring of skin of its own: look at the back of the hand only
+            if phalanx == 0 or (finger == 0 and phalanx == 1):  # no ring of skin of its own: look at the back of the hand only
                 near &= np.abs(offset @ x) < 0.007
                 moved[chain[phalanx]] += ((offset[near] @ z).max() - KNUCKLE_DEPTH) * z
                 continue
             top, bottom = (offset[near] @ z).max(), (offset[near] @ z).min()
             moved[chain[phalanx]] += (top - JOINT_DEPTH * (top - bottom)) * z
-            moved[chain[phalanx]] += (
-                0.5 * ((offset[near] @ x).max() + (offset[near] @ x).min()) * x
-            )
+            moved[chain[phalanx]] += 0.5 * ((offset[near] @ x).max() + (offset[near] @ x).min()) * x
     joints[:] = moved
 
 
@@ -147,16 +144,9 @@ def _weights(vertices: Array, joints: Array, belongs: Array) -> Array:
         blend = BLEND if finger else THUMB_BLEND
         passed = []
         for phalanx in range(3):
-            before = (
-                joints[PARENTS[chain[phalanx]]] if phalanx == 0 else points[phalanx - 1]
-            )
-            normal = unit(
-                unit(points[phalanx + 1] - points[phalanx])
-                + unit(points[phalanx] - before)
-            )
-            if (
-                phalanx == 0
-            ):  # the thumb's saddle joint keeps the artist's soft transition
+            before = joints[PARENTS[chain[phalanx]]] if phalanx == 0 else points[phalanx - 1]
+            normal = unit(unit(points[phalanx + 1] - points[phalanx]) + unit(points[phalanx] - before))
+            if phalanx == 0:  # the thumb's saddle joint keeps the artist's soft transition
                 normal = unit(points[1] - points[0])
             along = (vertices - points[phalanx]) @ normal / (2.0 * blend[phalanx]) + 0.5
             passed.append(smooth_step(along))
@@ -164,9 +154,7 @@ def _weights(vertices: Array, joints: Array, belongs: Array) -> Array:
             passed[0] = np.ones(len(vertices))
         for phalanx in range(3):
             rest = passed[phalanx + 1] if phalanx < 2 else 0.0
-            weights[:, chain[phalanx]] = (
-                share * np.prod(passed[: phalanx + 1], axis=0) * (1.0 - rest)
-            )
+            weights[:, chain[phalanx]] = share * np.prod(passed[: phalanx + 1], axis=0) * (1.0 - rest)
     weights[:, 0] = 1.0 - weights[:, 1:].sum(1)
     return weights
 
@@ -183,15 +171,10 @@ def _end(vertices: Array, joints: Array, mine: NDArray[np.bool_], finger: int) -
     distal = mine & ((vertices - joints[third]) @ along > 0.004)
     middle = vertices[distal].mean(0)
     direction = unit(middle - joints[third])
-    return (
-        joints[third]
-        + direction * ((vertices[distal] - joints[third]) @ direction).max()
-    )
+    return joints[third] + direction * ((vertices[distal] - joints[third]) @ direction).max()
 
 
-def _tips_and_nails(
-    vertices: Array, joints: Array, belongs: Array
-) -> tuple[Array, Array]:
+def _tips_and_nails(vertices: Array, joints: Array, belongs: Array) -> tuple[Array, Array]:
     """Fingertips, and which way each nail looks: the flattest side of the distal phalanx' far half, away from the palm."""
     tips, nails = np.zeros((5, 3)), np.zeros((5, 3))
     for finger in range(5):
@@ -200,17 +183,11 @@ def _tips_and_nails(
         tips[finger] = _end(vertices, joints, mine, finger)
         along = unit(tips[finger] - joints[third])
         # The fingertip is wider than thick: the nail's normal is the thin direction.
-        far = mine & (
-            (vertices - joints[third]) @ along
-            > 0.45 * np.linalg.norm(tips[finger] - joints[third])
-        )
+        far = mine & ((vertices - joints[third]) @ along > 0.45 * np.linalg.norm(tips[finger] - joints[third]))
         flat = vertices[far] - vertices[far].mean(0)
         flat -= np.outer(flat @ along, along)
         normal = np.linalg.eigh(flat.T @ flat)[1][:, 1]
-        nails[finger] = normal * np.sign(
-            normal
-            @ (np.array([-1.0, 0.0, 0.3]) if finger == 0 else np.array([0.0, 0.0, 1.0]))
-        )
+        nails[finger] = normal * np.sign(normal @ (np.array([-1.0, 0.0, 0.3]) if finger == 0 else np.array([0.0, 0.0, 1.0])))
     return tips, nails
 
 
@@ -223,9 +200,7 @@ def _rigid_tips(vertices: Array, joints: Array, tips: Array, weights: Array) -> 
         along = (vertices - joints[chain[-1]]) @ unit(tips[finger] - joints[chain[-1]])
         rigid = min(RIGID_TIP[finger], 0.62 * length)
         start = length - rigid
-        pull = smooth_step((along - start + 0.004) / 0.004) * (
-            weights[:, chain].sum(1) > 0.5
-        )
+        pull = smooth_step((along - start + 0.004) / 0.004) * (weights[:, chain].sum(1) > 0.5)
         weights *= 1.0 - pull[:, None]
         weights[:, chain[-1]] += pull
     return weights
@@ -248,24 +223,15 @@ def flatten(shape: Shape) -> Shape:
         nails[finger] = THUMB_NAIL if finger == 0 else (0.0, 0.0, 1.0)
         for phalanx, joint in enumerate(chain):
             now = frame(points[phalanx + 1] - points[phalanx], shape.nails[finger])
-            turns[joint] = (
-                frame(_rest_direction(finger, phalanx), nails[finger]) @ now.T
-            )
+            turns[joint] = frame(_rest_direction(finger, phalanx), nails[finger]) @ now.T
     joints = np.zeros_like(shape.joints)
     for joint, parent in enumerate(PARENTS):
         if parent >= 0:
-            joints[joint] = joints[parent] + turns[parent] @ (
-                shape.joints[joint] - shape.joints[parent]
-            )
-    moved = (
-        np.einsum("jab,njb->nja", turns, shape.vertices[:, None] - shape.joints)
-        + joints
-    )
+            joints[joint] = joints[parent] + turns[parent] @ (shape.joints[joint] - shape.joints[parent])
+    moved = np.einsum("jab,njb->nja", turns, shape.vertices[:, None] - shape.joints) + joints
     vertices = np.einsum("nj,nja->na", shape.weights, moved)
     distal = [chain[-1] for chain in FINGER_JOINTS]
-    tips = joints[distal] + np.einsum(
-        "fab,fb->fa", turns[distal], shape.tips - shape.joints[distal]
-    )
+    tips = joints[distal] + np.einsum("fab,fb->fa", turns[distal], shape.tips - shape.joints[distal])
     return Shape(vertices, joints, tips, shape.weights, nails)
 
 
@@ -274,6 +240,4 @@ def _rest_direction(finger: int, phalanx: int) -> Array:
         angle = np.radians(FINGER_SPREAD[FINGERS[finger]])
         return np.array([np.sin(angle), np.cos(angle), 0.0])
     azimuth, drop = np.radians(THUMB_AZIMUTH[phalanx]), np.radians(THUMB_DROP[phalanx])
-    return np.array(
-        [-np.sin(azimuth) * np.cos(drop), np.cos(azimuth) * np.cos(drop), -np.sin(drop)]
-    )
+    return np.array([-np.sin(azimuth) * np.cos(drop), np.cos(azimuth) * np.cos(drop), -np.sin(drop)])

