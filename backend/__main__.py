@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend's command line. Work is imported only by the command that needs it, so that --help and hello come at once."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from s2c_blender.wire.errors import Cancelled, PianoHandsError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m backend",
+        description="From a MIDI file to two hands that play it. Runs outside Blender; NumPy and mido are all it needs.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_generate(commands)
+    _add_serve(commands)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] != ["serve"]:  # which must answer at once
+        from . import fingering_command
+
+        fingering_command.add_parser(commands)
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except PianoHandsError as error:
+        print(f"error: {error.message}", error.hint, sep="\n  ", file=sys.stderr)
+        return 1
+    except (Cancelled, KeyboardInterrupt):
+        print("cancelled; nothing was written", file=sys.stderr)
+        return 130
+
+
+def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "generate",
+        help="turn a MIDI file into a clip (.npz) of two hands",
+        description="Read a MIDI file, find fingers and motion for both hands, and write them as a clip.",
+        epilog="example: python -m backend generate piece.mid -o take.npz --audio take.wav",
+    )
+    parser.add_argument("piece", type=Path, metavar="PIECE.mid", help="the MIDI file (format 0 or 1)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="TAKE.npz", help="where the clip goes")
+    parser.add_argument(
+        "--fps", type=float, default=60.0, help="frames a second of the scene; hands carry keys at its multiple of at least 48 (60)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="another number, another performance (0)")
+    parser.add_argument(
+        "--hand-size", type=float, default=22.0, metavar="CM", help="span from thumb to little finger, stretched, in cm (22)"
+    )
+    parser.add_argument("--style", type=float, default=0.5, metavar="0..1", help="from calm to lively (0.5)")
+    parser.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds of the piece")
+    parser.add_argument("--octave", type=float, default=164.5, metavar="MM", help="width of seven white keys in mm (164.5)")
+    parser.add_argument("--audio", type=Path, metavar="OUT.wav", help="also write the sound, synthesised from the notes")
+    parser.set_defaults(run=_generate)
+
+
+def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="answer the add-on: JSON lines in, JSON lines out",
+        description="What the add-on starts: commands come as JSON lines on stdin, messages go as JSON lines to stdout.",
+    )
+    parser.add_argument(
+        "--session", type=Path, default=Path(), metavar="DIR", help="folder in which a file cancel-JOB cancels a job (this one)"
+    )
+    parser.set_defaults(run=_serve)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from . import server
+
+    return server.serve(options.session)
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from s2c_blender.wire.messages import Generate
+
+    from . import pipeline
+
+    request = Generate(
+        job="command-line",
+        input=str(options.piece),
+        output=str(options.output.absolute()),
+        audio_output=str(options.audio.absolute()) if options.audio else None,
+        fps=options.fps,
+        seed=options.seed,
+        hand_size=options.hand_size / 100,
+        style=options.style,
+        seconds=options.seconds,
+        octave=options.octave / 1000,
+    )
+    bar = ProgressBar()
+    try:
+        clip = pipeline.generate(request, bar)
+    finally:
+        bar.end()
+    print(clip)
+    return 0
+
+
+class ProgressBar:
+    """A job's progress on stderr: one line that moves on a terminal, one line a stage elsewhere."""
+
+    WIDTH = 30
+
+    def __init__(self) -> None:
+        self._moving = sys.stderr.isatty()
+        self._stage = ""
+        self._shown = 0.0
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        new = stage != self._stage
+        if self._moving:
+            if new and self._stage:
+                print(file=sys.stderr)
+            now = time.monotonic()
+            if new or done >= total or now - self._shown > 0.1:
+                self._shown = now
+                full = self.WIDTH * min(done, total) // max(total, 1)
+                bar = "#" * full + "." * (self.WIDTH - full)
+                percent = 100 * min(done, total) // max(total, 1)
+                print(f"\r{stage:<12}[{bar}] {percent:3d} %", end="", flush=True, file=sys.stderr)
+        elif new:
+            print(f"{stage} ...", flush=True, file=sys.stderr)
+        self._stage = stage
+
+    def warn(self, warning: PianoHandsError) -> None:
+        self.end()
+        print(f"warning: {warning.message}", warning.hint, sep="\n  ", file=sys.stderr)
+
+    def cancelled(self) -> bool:
+        return False
+
+    def end(self) -> None:
+        """Leave the moving line."""
+        if self._moving and self._stage:
+            print(file=sys.stderr)
+        self._stage = ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

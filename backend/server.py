@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend as a server: commands from stdin, messages to stdout, one job at a time; a file or the end of stdin cancels it."""
+
+import os
+import select
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from s2c_blender.wire.errors import Cancelled, PianoHandsError
+from s2c_blender.wire.messages import (
+    Failed,
+    Finished,
+    Generate,
+    JobCancelled,
+    Message,
+    Progress,
+    Shutdown,
+    Warned,
+    decode,
+    encode,
+)
+
+from . import config
+
+REPORT_INTERVAL = 0.05  # seconds between two progress messages of one stage
+_CHUNK = 65536
+
+
+def serve(session: Path) -> int:
+    """Answer commands until told to shut down or until stdin ends; returns the exit code."""
+    write = _claim_stdout()
+    commands = _Commands(sys.stdin.fileno())
+
+    def send(message: Message) -> None:
+        write.write(encode(message) + "\n")
+        write.flush()
+
+    send(config.hello())
+    while (line := commands.next_line()) is not None:
+        if not line.strip():
+            continue
+        try:
+            command = decode(line)
+        except PianoHandsError as error:
+            send(_failure(None, error))
+            continue
+        if isinstance(command, Shutdown):
+            break
+        if isinstance(command, Generate):
+            send(_run(command, _Job(command.job, session, send=send, ended=commands.ended)))
+        else:
+            send(_failure(None, PianoHandsError("bad-message", f"Not a command: {type(command).__name__}.")))
+    return 0
+
+
+def _run(request: Generate, job: "_Job") -> Message:
+    from . import pipeline
+
+    try:
+        return Finished(request.job, str(pipeline.generate(request, job)))
+    except Cancelled:
+        return JobCancelled(request.job)
+    except PianoHandsError as error:
+        return _failure(request.job, error)
+    except MemoryError:
+        return _failure(
+            request.job,
+            PianoHandsError("out-of-memory", "The memory ran out.", "Limit the seconds, or cut the file into its movements."),
+        )
+    except Exception as error:
+        traceback.print_exc()
+        return _failure(
+            request.job,
+            PianoHandsError(
+                "internal", f"Something went wrong inside: {type(error).__name__}: {error}.", "Copy the report and send it to us."
+            ),
+        )
+
+
+class _Job:
+    """The wire's end of a job: progress goes out, a wish to cancel comes in."""
+
+    def __init__(self, name: str, session: Path, *, send: Callable[[Message], None], ended: Callable[[], bool]) -> None:
+        self._name = name
+        self._cancel_file = session / f"cancel-{name}"
+        self._send = send
+        self._ended = ended
+        self._last = ("", -1.0)  # stage and time of the last progress message
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        last_stage, last_time = self._last
+        if stage == last_stage and done < total and now - last_time < REPORT_INTERVAL:
+            return
+        self._last = (stage, now)
+        self._send(Progress(self._name, stage, int(done), int(total)))
+
+    def warn(self, warning: PianoHandsError) -> None:
+        self._send(Warned(self._name, warning.code, warning.message, warning.hint))
+
+    def cancelled(self) -> bool:
+        return self._cancel_file.exists() or self._ended()
+
+
+class _Commands:
+    """Lines from a pipe, and whether it has ended, looked up without waiting."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._read = b""
+        self._over = False
+
+    def next_line(self) -> bytes | None:
+        """Wait for the next line; None at the end."""
+        while b"\n" not in self._read and not self._over:
+            self._take()
+        line, _, self._read = self._read.partition(b"\n")
+        return line if line or self._read or not self._over else None
+
+    def ended(self) -> bool:
+        while not self._over and _readable(self._descriptor):
+            self._take()
+        return self._over
+
+    def _take(self) -> None:
+        chunk = os.read(self._descriptor, _CHUNK)
+        self._over = not chunk
+        self._read += chunk
+
+
+def _readable(descriptor: int) -> bool:
+    """Whether a read would return at once, be it with the end."""
+    if os.name != "nt":
+        return bool(select.select([descriptor], [], [], 0)[0])
+    # Windows has no select for pipes.
+    import _winapi
+    import msvcrt
+
+    try:
+        return _winapi.PeekNamedPipe(msvcrt.get_osfhandle(descriptor), 0)[0] > 0
+    except BrokenPipeError:
+        return True
+    except OSError:
+        return False  # a console, which ends only by hand
+
+
+def _claim_stdout() -> TextIO:
+    """Keep the real stdout for messages; what prints from here on, Python or C, goes to stderr."""
+    messages = os.fdopen(os.dup(1), "w", encoding="ascii", newline="\n")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return messages
+
+
+def _failure(job: str | None, error: PianoHandsError) -> Failed:
+    return Failed(job, error.code, error.message, error.hint)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One job as the person sees it: how far it is, how long it still takes, what went wrong. No bpy."""
+
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from ..wire.errors import PianoHandsError
+from ..wire.messages import Failed, Finished, Generate, JobCancelled, Progress, Warned
+from .client import Died, Event
+
+#: Stages in their order, with the share of the whole work that each takes (measured on pieces of one to five minutes).
+STAGES = {"reading": 0.01, "fingering": 0.04, "planning": 0.10, "solving": 0.65, "sound": 0.15, "saving": 0.05}
+FIRST_ESTIMATE = 1.0  # seconds of work before a remaining time is worth showing
+
+
+class Phase(Enum):
+    """Where a job stands."""
+
+    WORKING = "working"
+    CANCELLING = "cancelling"
+    READY = "ready"  # the clip lies there, the scene not yet
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass
+class Job:
+    """A job's state, changed by what is heard from the backend."""
+
+    request: Generate
+    scene_uid: int = 0  # the scene that asked for it
+    phase: Phase = Phase.WORKING
+    stage: str = ""
+    fraction: float = 0.0  # of the whole job
+    warnings: list[PianoHandsError] = field(default_factory=list)
+    error: PianoHandsError | None = None
+    clip: Path | None = None
+    log_tail: str = ""
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def running(self) -> bool:
+        return self.phase in (Phase.WORKING, Phase.CANCELLING, Phase.READY)
+
+    def hear(self, event: Event) -> None:
+        """Take in what the backend said; messages about other jobs are passed over."""
+        if isinstance(event, Died):
+            self._died(event)
+        elif isinstance(event, Failed):
+            if event.job in (None, self.request.job):
+                self.fail(PianoHandsError(event.code, event.message, event.hint))
+        elif getattr(event, "job", None) == self.request.job:
+            self._hear_own(event)
+
+    def fail(self, error: PianoHandsError) -> None:
+        if self.running:
+            self.phase, self.error = Phase.FAILED, error
+
+    def remaining(self) -> float | None:
+        """Seconds still to wait, once there is something to judge by."""
+        spent = time.monotonic() - self.began
+        if spent < FIRST_ESTIMATE or self.fraction < 0.02:
+            return None
+        return spent * (1.0 - self.fraction) / self.fraction
+
+    def _hear_own(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            self.stage = event.stage
+            self.fraction = max(self.fraction, overall(event))
+        elif isinstance(event, Warned):
+            self.warnings.append(PianoHandsError(event.code, event.message, event.hint))
+        elif isinstance(event, Finished):
+            self.phase, self.clip, self.fraction = Phase.READY, Path(event.clip), 1.0
+        elif isinstance(event, JobCancelled):
+            self.phase = Phase.CANCELLED
+
+    def _died(self, event: Died) -> None:
+        self.log_tail = event.log_tail
+        if self.phase is Phase.CANCELLING:
+            self.phase = Phase.CANCELLED
+            return
+        last = event.log_tail.splitlines()[-1:] or [""]
+        self.fail(
+            PianoHandsError(
+                "backend-died",
+                f"The backend ended in the middle of the work (code {event.exit_code}). {last[0]}".strip(),
+                "Nothing was lost: press Generate again. If it happens again, copy the report and send it.",
+            )
+        )
+
+
+def overall(progress: Progress) -> float:
+    """Share of the whole job that is done; 0 for a stage without a known share."""
+    before = 0.0
+    for stage, share in STAGES.items():
+        if stage == progress.stage:
+            return before + share * min(1.0, progress.done / max(1, progress.total))
+        before += share
+    return 0.0

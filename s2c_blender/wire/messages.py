@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the add-on and the backend say to each other: frozen dataclasses, one JSON line each, read strictly.
+
+An unknown type, an unknown or missing key and a wrong type are errors that name it; nothing is guessed.
+"""
+
+import json
+import re
+import types
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
+
+from .errors import PianoHandsError
+from .keyboard import STANDARD_OCTAVE
+
+#: Raised by one whenever a message changes; both sides must say the same number.
+PROTOCOL = 1
+
+_JOB_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The backend's first line: what it is and what it can do."""
+
+    protocol: int
+    version: str  # of the extension
+    python: str
+    level: str  # "built-in", or "full" where torch is at hand
+    devices: tuple[str, ...]
+    models: tuple[str, ...]  # motion priors
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Turn a MIDI file into a clip. Paths are absolute; a file already at `output` is replaced only by a finished one."""
+
+    job: str
+    input: str
+    output: str  # .npz
+    audio_output: str | None = None  # .wav, synthesised from the notes
+    fps: float = 60.0  # the scene's
+    seed: int = 0
+    hand_size: float = 0.22  # span from thumb tip to little fingertip, metres
+    style: float = 0.5  # 0 calm to 1 lively
+    seconds: float | None = None  # only so much of the piece, from time zero
+    octave: float = STANDARD_OCTAVE  # width of seven white keys, metres
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """End the backend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`done` of `total` steps of a stage of the job."""
+
+    job: str
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something the person should know; the job goes on."""
+
+    job: str
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The job is done and its clip lies at this path."""
+
+    job: str
+    clip: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobCancelled:
+    """The job was cancelled and left nothing behind."""
+
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The job, or a line on the wire (then `job` is empty), came to nothing."""
+
+    job: str | None
+    code: str
+    message: str
+    hint: str
+
+
+Message: TypeAlias = Hello | Generate | Shutdown | Progress | Warned | Finished | JobCancelled | Failed
+
+_NAME_OF: dict[type, str] = {
+    Hello: "hello",
+    Generate: "generate",
+    Shutdown: "shutdown",
+    Progress: "progress",
+    Warned: "warning",
+    Finished: "finished",
+    JobCancelled: "cancelled",
+    Failed: "failed",
+}
+_TYPE_OF = {name: kind for kind, name in _NAME_OF.items()}
+_HINTS_OF = {kind: get_type_hints(kind) for kind in _NAME_OF}
+
+
+def encode(message: Message) -> str:
+    """One line of ASCII JSON, without its line feed. Raises PianoHandsError('bad-message') like `decode`."""
+    kind = type(message)
+    values = {field.name: getattr(message, field.name) for field in fields(kind)}
+    _check(kind, {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()})
+    return json.dumps({"type": _NAME_OF[kind]} | values, allow_nan=False)
+
+
+def decode(line: str | bytes) -> Message:
+    """Read one line. Raises PianoHandsError('bad-message'), or ('wrong-protocol') for a hello of another version."""
+    try:
+        values = json.loads(line, parse_constant=_refuse_constant)
+    except ValueError as error:  # also UnicodeDecodeError and JSONDecodeError
+        raise _bad(f"{_shown(line)} is no JSON line") from error
+    except RecursionError as error:
+        raise _bad(f"{_shown(line)} is nested too deeply") from error
+    if not isinstance(values, dict):
+        raise _bad(f"{_shown(line)} is no JSON object")
+    name = values.pop("type", None)
+    kind = _TYPE_OF.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise _bad(f"unknown message type {name!r}")
+    if kind is Hello:
+        _check_protocol(values.get("protocol"))
+    _check(kind, values)
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+
+def _check_protocol(protocol: object) -> None:
+    # Before the keys are looked at: another version may have other keys.
+    if protocol != PROTOCOL:
+        raise PianoHandsError(
+            "wrong-protocol",
+            f"The backend speaks version {protocol!r} of the protocol, the add-on version {PROTOCOL}.",
+            "Install the extension again, and let the preferences name a Python for the same version.",
+        )
+
+
+def _check(kind: type, values: dict[str, Any]) -> None:
+    hints, name = _HINTS_OF[kind], _NAME_OF[kind]
+    for key in values:
+        if key not in hints:
+            raise _bad(f"{name} has an unknown key {key!r}")
+    for field in fields(kind):
+        if field.name not in values:
+            if field.default is MISSING:
+                raise _bad(f"{name} lacks the key {field.name!r}")
+        elif not _fits(values[field.name], hints[field.name]):
+            raise _bad(f"{name} has a wrong value for {field.name!r}: {_shown(repr(values[field.name]))}")
+    job = values.get("job")
+    if isinstance(job, str) and not _JOB_NAME.fullmatch(job):  # it becomes part of a file name
+        raise _bad(f"{name} has a wrong value for 'job': {_shown(repr(job))}")
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if get_origin(hint) is types.UnionType:
+        return any(_fits(value, choice) for choice in get_args(hint))
+    if get_origin(hint) is tuple:
+        return isinstance(value, list) and all(_fits(item, get_args(hint)[0]) for item in value)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _bad(what: str) -> PianoHandsError:
+    return PianoHandsError("bad-message", f"Not understood: {what}.", "Install the extension again; its parts do not fit together.")
+
+
+def _shown(text: str | bytes) -> str:
+    plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    plain = plain.strip()
+    return plain if len(plain) <= 80 else f"{plain[:77]}..."
