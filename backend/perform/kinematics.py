@@ -14,6 +14,7 @@ from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.hands import FINGER_JOINTS
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
 
 _HINGES = anatomy.hinge_map()
 # Wrist turns: abduction to the thumb's side, flexion (fingertips down), supination (thumb's side up); right hand, left hand.
@@ -98,6 +99,19 @@ def jacobian(posed: Posed, points: Array, link: int = 2) -> Array:
     for finger, columns in enumerate(anatomy.FINGER_DOFS):
         result[:, :, finger, :, columns] = np.swapaxes(swing[:, :, finger], -1, -2) @ _HINGES[columns, finger].T
     return result
+
+
+def jacobian_at(posed: Posed, where: tuple[Index, Index, Index], points: Array, link: Index) -> Array:
+    """The same for M chosen points (M, 3) on phalanges `link` (M,): (M, 3, D). where: frame, hand, finger (M,) each."""
+    frame, hand, finger = where
+    from_wrist = points - posed.wrist[frame, hand]
+    result = np.zeros((*points.shape, anatomy.DOFS))
+    result[:, [0, 1, 2], [0, 1, 2]] = 1.0
+    result[..., 3:6] = np.swapaxes(np.cross(posed.wrist_axes[frame, hand], from_wrist[:, None]), -1, -2)
+    origin = posed.joints[frame, hand, finger][:, [0, 0, 1, 2]]
+    swing = np.cross(posed.axes[frame, hand, finger], points[:, None] - origin)
+    swing *= (np.arange(4) < link[:, None] + 2)[..., None]
+    return result + np.swapaxes(np.moveaxis(_HINGES, 1, 0)[finger] @ swing, -1, -2)
 
 
 def to_rotations(skeleton: HandSkeleton, dofs: Array) -> Array:

@@ -37,7 +37,7 @@ class SolveSettings:
     acceleration: of the difference from the prior; heavy wrist, light fingers.
     """
 
-    iterations: int = 8
+    iterations: int = 6
     prior: Array = field(
         default_factory=lambda: _per_dof(
             0.02, 0.012, np.radians(9), tuple(np.radians((14, 14, 12, 14))), tuple(np.radians((7, 18, 14)))
@@ -139,12 +139,10 @@ class _Problem:
         settings = self.settings
         posed = kinematics.pose(self.skeleton, dofs)
         rows, residuals = self._fingertips(posed, loosest)
-        more_rows, more_residuals = self._collisions(posed)
-        rows = np.concatenate([rows, more_rows], axis=2)
-        residuals = np.concatenate([residuals, more_residuals], axis=2)
         across = np.swapaxes(rows, -1, -2)
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
+        self._collisions(posed, matrix, slope)
 
         away = dofs - self.prior
         over = dofs - np.clip(dofs, anatomy.LOWEST, anatomy.HIGHEST)
@@ -195,22 +193,27 @@ class _Problem:
         residuals = residuals * weight
         return rows.reshape(*rows.shape[:2], 15, -1), residuals.reshape(*residuals.shape[:2], 15)
 
-    def _collisions(self, posed: kinematics.Posed) -> tuple[Array, Array]:
-        """Weighted rows (N, H, pairs, D) and residuals that keep fingers apart."""
-        points, slopes = [], []
-        for k, link in enumerate((1, 2)):
-            local = self.links[:, :, k, :, None]
-            point = posed.joints[..., link, :] + (posed.turns[..., link, :, :] @ local)[..., 0]
-            points.append(point)
-            slopes.append(kinematics.jacobian(posed, point, link))
-        place, slope = np.stack(points, axis=3), np.stack(slopes, axis=3)  # (N, H, 5, 2, 3[, D])
-        (fa, la), (fb, lb) = _PAIRS[:, 0].T, _PAIRS[:, 1].T
-        gap = place[:, :, fa, la - 1] - place[:, :, fb, lb - 1]
-        distance = np.linalg.norm(gap, axis=-1)
-        short = np.minimum(distance - self.apart, 0.0) / self.settings.collision
-        direction = gap / np.maximum(distance, 1e-6)[..., None] * ((short < 0.0) / self.settings.collision)[..., None]
-        rows = (direction[..., None, :] @ (slope[:, :, fa, la - 1] - slope[:, :, fb, lb - 1]))[..., 0, :]
-        return rows, short
+    def _collisions(self, posed: kinematics.Posed, matrix: Array, slope: Array) -> None:
+        """Add what keeps fingers apart to matrix (N, H, D, D) and slope (N, H, D); few frames have anything to add."""
+        links = posed.turns[..., 1:, :, :] @ self.links[..., None]
+        place = posed.joints[..., 1:, :] + links[..., 0]  # (N, H, 5, 2, 3)
+        (fingers, others), (links, other_links) = _PAIRS[:, :, 0].T, _PAIRS[:, :, 1].T
+        gap = place[:, :, fingers, links - 1] - place[:, :, others, other_links - 1]
+        distance = np.sqrt(np.einsum("nhpi,nhpi->nhp", gap, gap))
+        frame, hand, pair = np.nonzero(distance < self.apart)
+        if not len(frame):
+            return
+        apart = distance[frame, hand, pair]
+        direction = gap[frame, hand, pair] / np.maximum(apart, 1e-6)[:, None]
+        rows = np.zeros((len(frame), anatomy.DOFS))
+        for sign, finger, link in ((1.0, fingers[pair], links[pair]), (-1.0, others[pair], other_links[pair])):
+            point = place[frame, hand, finger, link - 1]
+            change = kinematics.jacobian_at(posed, (frame, hand, finger), point, link)
+            rows += sign * (direction[:, None] @ change)[:, 0]
+        rows /= self.settings.collision
+        short = (apart - self.apart[pair]) / self.settings.collision
+        np.add.at(matrix, (frame, hand), rows[:, :, None] * rows[:, None, :])
+        np.add.at(slope, (frame, hand), rows * short[:, None])
 
 
 def _smooth_step(u: Array) -> tuple[Array, Array]:
