@@ -66,6 +66,12 @@ class KeyShapes:
         """Travel at the front."""
         return np.where(self.black, BLACK_DIP, WHITE_DIP)
 
+    @property
+    def box(self) -> "Box":
+        """Outside it no point can press a key or be inside one."""
+        lowest = np.array([self.wide_left.min(), self.wide_front.min() - 0.001, self.top.min() - TOO_DEEP])
+        return Box(lowest, np.array([self.wide_right.max(), self.back.max(), self.top.max()]))
+
     def travel(self, key: NDArray[np.intp], y: Array) -> Array:
         """Local travel at depth y."""
         share = (self.balance[key] - y) / (self.balance[key] - self.front[key])
@@ -107,6 +113,35 @@ def _notches(columns: dict[str, Array], black: NDArray[np.bool_]) -> dict[str, A
 
 
 @dataclass(frozen=True)
+class Box:
+    """A stretch of space, (3,) to (3,)."""
+
+    lowest: Array
+    highest: Array
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """N points at moments: sample (N,), which point (N,), and where it is (N, 3)."""
+
+    sample: NDArray[np.intp]
+    point: NDArray[np.intp]
+    place: Array
+
+    @staticmethod
+    def of(points: Array) -> "Cloud":
+        """Every point of (T, P, 3)."""
+        sample, point = np.divmod(np.arange(points.shape[0] * points.shape[1]), points.shape[1])
+        return Cloud(sample, point, points.reshape(-1, 3))
+
+    def within(self, box: Box) -> "Cloud":
+        return self[((self.place > box.lowest) & (self.place < box.highest)).all(axis=1)]
+
+    def __getitem__(self, chosen: NDArray) -> "Cloud":
+        return Cloud(self.sample[chosen], self.point[chosen], self.place[chosen])
+
+
+@dataclass(frozen=True)
 class Touches:
     """The lowest point over each key, for every sample in which there is one below the key's resting top. Arrays (N,).
 
@@ -128,50 +163,41 @@ class Penetration:
     key: NDArray[np.intp]
 
 
-def find_touches(shapes: KeyShapes, points: Array, to_rest: Array) -> tuple[Touches, Penetration]:
-    """points (T, P, 3); to_rest (T, K, 3, 4) takes a point near a moved key to where it would be were the key at rest."""
-    depth = np.zeros(len(points))
-    worst = np.full(len(points), -1, dtype=np.intp)
-    sample, point = _near_keys(shapes, points)
-    place = points[sample, point].astype(float)
+def find_touches(shapes: KeyShapes, cloud: Cloud, to_rest: Array) -> tuple[Touches, Penetration]:
+    """to_rest (T, K, 3, 4) takes a point near a moved key to where it would be were the key at rest."""
+    depth = np.zeros(len(to_rest))
+    worst = np.full(len(to_rest), -1, dtype=np.intp)
     found = []
     for black in (False, True):
-        key, within = _columns(shapes, place, black)
-        at, spots, k = sample[within], place[within], key[within]
-        moved = to_rest[at, k]
-        at_rest = np.einsum("nij,nj->ni", moved[..., :3], spots) + moved[..., 3]
-        inside = _inside(shapes, at_rest, k)
-        order = np.argsort(inside, kind="stable")
-        order = order[inside[order] > depth[at[order]]]
-        depth[at[order]], worst[at[order]] = inside[order], k[order]  # ascending: the last written is the deepest
-        over = np.flatnonzero(_over(shapes, spots, k))
-        lowest = over[_lowest(at[over] * len(shapes.pitch) + k[over], spots[over, 2])]
-        key_of = k[lowest]
-        below = shapes.top[key_of] - spots[lowest, 2]
-        share = below / shapes.travel(key_of, spots[lowest, 1])
-        found.append((at[lowest], key_of, share, at_rest[lowest, 2] - shapes.top[key_of], point[within][lowest]))
+        key, within = _columns(shapes, cloud.place, black)
+        near = cloud[within]
+        at, place = near.sample, near.place
+        moved = to_rest[at, key]
+        at_rest = (moved[:, :, :3] @ place[:, :, None])[:, :, 0] + moved[:, :, 3]
+        inside = _inside(shapes, at_rest, key)
+        order = np.flatnonzero(inside > depth[at])
+        order = order[np.argsort(inside[order], kind="stable")]
+        depth[at[order]], worst[at[order]] = inside[order], key[order]  # ascending: the last written is the deepest
+        over = np.flatnonzero(_over(shapes, place, key))
+        lowest = over[_lowest(at[over] * len(shapes.pitch) + key[over], place[over, 2])]
+        k, y, z = key[lowest], place[lowest, 1], place[lowest, 2]
+        share = (shapes.top[k] - z) / shapes.travel(k, y)
+        found.append((at[lowest], k, share, at_rest[lowest, 2] - shapes.top[k], near.point[lowest]))
     return Touches(*(np.concatenate(parts) for parts in zip(*found, strict=True))), Penetration(depth, worst)
 
 
-def _near_keys(shapes: KeyShapes, points: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    z = points[..., 2]
-    # A point above every resting key can neither press nor be inside one; most of a hand always is.
-    sample, point = np.nonzero((z < shapes.top.max()) & (z > shapes.top.min() - TOO_DEEP))
-    y = points[sample, point, 1]
-    near = (y > shapes.wide_front.min() - 0.001) & (y < shapes.back.max())
-    return sample[near], point[near]
-
-
 def _columns(shapes: KeyShapes, place: Array, black: bool) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The white (black) key in whose width each point lies, and which points lie in one."""
+    """Which points lie in the width of a white (black) key and below its resting top, and of which key. Both (N,)."""
     keys = np.flatnonzero(shapes.black == black)
     keys = keys[np.argsort(shapes.wide_left[keys], kind="stable")]
     if not len(keys):
-        return np.zeros(len(place), dtype=np.intp), np.zeros(0, dtype=np.intp)
-    column = np.searchsorted(shapes.wide_left[keys], place[:, 0], side="right") - 1
+        return keys, keys
+    low = np.flatnonzero(place[:, 2] < shapes.top[keys].max())
+    x, z = place[low, 0], place[low, 2]
+    column = np.searchsorted(shapes.wide_left[keys], x, side="right") - 1
     key = keys[np.maximum(column, 0)]
-    within = (column >= 0) & (place[:, 0] < shapes.wide_right[key]) & (place[:, 2] < shapes.top[key])
-    return key, np.flatnonzero(within)
+    chosen = (column >= 0) & (x < shapes.wide_right[key]) & (z < shapes.top[key])
+    return key[chosen], low[chosen]
 
 
 def _sides(shapes: KeyShapes, y: Array, key: NDArray[np.intp], widening: Array | float) -> tuple[Array, Array]:

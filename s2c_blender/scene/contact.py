@@ -94,14 +94,19 @@ def _trace(sampler: SceneSampler, times: Array) -> _Trace:
     finger = sampler.finger
     touches, depth, key = [], [], []
     for first in range(0, len(times), _CHUNK):
-        points, matrices = sampler.sample(times[first : first + _CHUNK])
-        to_rest = (rest @ np.linalg.inv(matrices))[:, :, :3]
-        found, penetration = find_touches(shapes, points, to_rest)
+        cloud, matrices = sampler.near(times[first : first + _CHUNK], shapes.box)
+        found, penetration = find_touches(shapes, cloud, _to_rest(rest, matrices))
         touches.append((found.sample + first, found.key, found.depth, found.gap, finger[found.point]))
         depth.append(penetration.depth)
         key.append(penetration.key)
     columns = (np.concatenate(parts) for parts in zip(*touches, strict=True))
     return _Trace(times, shapes, *columns, np.concatenate(depth), np.concatenate(key))
+
+
+def _to_rest(rest: Array, matrices: Array) -> Array:
+    """(T, K, 3, 4) from each moved key to itself at rest. Keys have unit scale, so a transposed matrix turns back."""
+    turn = rest[:, :3, :3] @ matrices[..., :3, :3].swapaxes(-1, -2)
+    return np.concatenate([turn, rest[:, :3, 3:] - turn @ matrices[..., :3, 3:]], axis=-1)
 
 
 def _presses(trace: _Trace) -> list[Press]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..motion import rotation
+from ..motion.contact_keys import Box, Cloud
 from .action import curves_of
 
 Array = NDArray[np.floating]
@@ -46,13 +47,29 @@ class Skin:
         """Deforming bones, and one for points that no bone moves: the armature's own matrix."""
         return len(self.bones) + 1
 
-    def deform(self, matrices: Array) -> Array:
-        """(T, B + 1, 4, 4) to points (T, P, 3) in world space."""
-        points = np.zeros((len(matrices), self.count, 3), dtype=np.float32)
+    def deform(self, matrices: Array, rows: NDArray[np.intp] | None = None) -> Array:
+        """(T, B + 1, 4, 4) to points (T, P, 3) in world space, or only the points `rows`."""
+        rows = np.arange(self.count) if rows is None else rows
+        return np.stack([self._coordinate(matrices, axis, rows) for axis in range(3)], axis=2).swapaxes(0, 1)
+
+    def near(self, matrices: Array, box: Box) -> Cloud:
+        """The points that come into the box. Heights first: most of a hand is always above the keys."""
+        z = self._coordinate(matrices, 2, np.arange(self.count))
+        low = (z > box.lowest[2]) & (z < box.highest[2])
+        rows = np.flatnonzero(low.any(axis=1))
+        point, sample = np.nonzero(low[rows])
+        place = [self._coordinate(matrices, axis, rows)[point, sample] for axis in range(2)]
+        return Cloud(sample, rows[point], np.stack([*place, z[rows][point, sample]], axis=1)).within(box)
+
+    def _coordinate(self, matrices: Array, axis: int, rows: NDArray[np.intp]) -> Array:
+        """(R, T) x, y or z of the points `rows`."""
+        found = np.zeros((len(rows), len(matrices)), dtype=np.float32)
+        place = np.full(self.count, -1)
+        place[rows] = np.arange(len(rows))
         for bone, (index, coefficient) in enumerate((*self.coefficients, self.fixed)):
-            if len(index):
-                points[:, index] += coefficient @ matrices[:, bone, :3].swapaxes(1, 2).astype(np.float32)
-        return points
+            at = place[index]
+            found[at[at >= 0]] += coefficient[at >= 0] @ matrices[:, bone, axis].T.astype(np.float32)
+        return found
 
     def read_bones(self, depsgraph: bpy.types.Depsgraph) -> Array:
         """(B + 1, 4, 4) from the evaluated armature."""
@@ -130,8 +147,8 @@ def _local(owner: bpy.types.Object | bpy.types.PoseBone, curves: dict, prefix: s
     else:
         angles = _values(curves, prefix + "rotation_euler", owner.rotation_euler, frames)
         quaternion = np.broadcast_to(rotation.IDENTITY, (len(frames), 4))
-        for axis in owner.rotation_mode:  # the first named turns first
-            i = "XYZ".index(axis)
+        turning = ["XYZ".index(axis) for axis in owner.rotation_mode if angles[:, "XYZ".index(axis)].any()]
+        for i in turning:  # the first named turns first
             quaternion = rotation.multiply(rotation.from_axis_angle(angles[:, i, None] * np.eye(3)[i]), quaternion)
     matrices = np.zeros((len(frames), 4, 4))
     scale = _values(curves, prefix + "scale", owner.scale, frames)
@@ -147,7 +164,9 @@ def object_matrices(objects: list[bpy.types.Object], frames: Array) -> Array | N
     listed = [float(frame) for frame in frames]
     for i, ob in enumerate(objects):
         curves = _plain_curves(ob)
-        local = None if curves is None or ob.parent or ob.constraints else _local(ob, curves, "", listed)
+        if curves is None or ob.parent or ob.constraints:
+            return None
+        local = _local(ob, curves, "", listed if curves else listed[:1])
         if local is None:
             return None
         matrices[:, i] = local

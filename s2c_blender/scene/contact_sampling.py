@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..motion.contact_fingers import finger_of_point
+from ..motion.contact_keys import Box, Cloud
 from ..wire.errors import PianoHandsError
 from .contact_posing import PoseReader, Skin, object_matrices, pose_reader, skin_of, vertex_weights
 
@@ -132,21 +133,29 @@ class SceneSampler:
         """(P,) finger of each point, as in `Press`."""
         return np.concatenate([points.finger for points in self.points])
 
-    def sample(self, times: Array) -> tuple[Array, Array]:
-        """At times (T,): points (T, P, 3) of all hands, one after another, in world space, and the keys' matrices (T, K, 4, 4)."""
+    def near(self, times: Array, box: Box) -> tuple[Cloud, Array]:
+        """At times (T,): the hands' points that lie in the box, in world space, and the keys' matrices (T, K, 4, 4)."""
+        bones, points, keys = self._sample(times)
+        clouds, first = [], 0
+        for skin, bone, read, still in zip(self._skins, bones, points, self.points, strict=True):
+            cloud = skin.near(bone, box) if skin else Cloud.of(read).within(box)
+            clouds.append(replace(cloud, point=cloud.point + first))
+            first += still.count
+        joined = (np.concatenate([getattr(cloud, name) for cloud in clouds]) for name in ("sample", "point", "place"))
+        return Cloud(*joined), keys
+
+    def _sample(self, times: Array) -> tuple[list, list, Array]:
+        """For each hand its bones or its points, and the keys' matrices."""
         frames = self._frames(times)
         count = len(frames)
         bones = [skin and (pose(frames) if pose else np.empty((count, skin.bone_count, 4, 4))) for skin, pose in self._ways()]
         points = [None if skin else np.empty((count, p.count, 3)) for skin, p in zip(self._skins, self.points, strict=True)]
         keys = object_matrices(self.keys, frames) if self._key_curves else np.empty((count, len(self.keys), 4, 4))
-        if keys is None:
-            raise RuntimeError("the keys' F-curves changed while they were read")
         if not self._key_curves or not all(self._poses):
             for i, frame in enumerate(frames):
                 self._go(float(frame))
                 self._read(i, bones, points, keys)
-        made = [skin.deform(bone) if skin else read for skin, bone, read in zip(self._skins, bones, points, strict=True)]
-        return np.concatenate(made, axis=1), keys
+        return bones, points, keys
 
     def _ways(self) -> Iterator[tuple[Skin | None, PoseReader | None]]:
         return zip(self._skins, self._poses, strict=True)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from s2c_blender.motion.contact_fingers import finger_of_bone, finger_of_point
-from s2c_blender.motion.contact_keys import KeyShapes, find_touches
+from s2c_blender.motion.contact_keys import Cloud, KeyShapes, find_touches
 from s2c_blender.motion.contact_scores import (
     NO_FINGER,
     OTHER_PART,
@@ -149,7 +149,7 @@ def boxes():
 
 def touch(x, y, z):
     shapes, still = boxes()
-    touches, penetration = find_touches(shapes, np.array([[[x, y, z]]]), still)
+    touches, penetration = find_touches(shapes, Cloud.of(np.array([[[x, y, z]]])), still)
     found = {int(shapes.pitch[k]): float(d) for k, d in zip(touches.key, touches.depth, strict=True)}
     return found, float(penetration.depth[0])
 
@@ -193,7 +193,7 @@ def test_a_point_on_a_key_that_went_down_with_it_is_not_inside():
     to_rest = np.broadcast_to(np.linalg.inv(down)[:3], (1, 88, 3, 4))
     y = 0.03
     surface = -(BALANCE_Y - y) * np.tan(angle)
-    touches, penetration = find_touches(shapes, np.array([[[KEYBOARD.x[60 - LOWEST], y, surface + 0.0004]]]), to_rest)
+    touches, penetration = find_touches(shapes, Cloud.of(np.array([[[KEYBOARD.x[60 - LOWEST], y, surface + 0.0004]]])), to_rest)
     assert touches.gap[0] == pytest.approx(0.0004, rel=0.01)
     assert penetration.depth[0] == 0.0
 
@@ -202,7 +202,7 @@ def test_the_lowest_of_many_points_counts():
     shapes, still = boxes()
     x = KEYBOARD.x[60 - LOWEST]
     points = np.array([[[x, 0.02, -0.002], [x, 0.03, -0.006], [x, 0.04, 0.5]], [[x, 0.02, -0.003], [x, 0.03, 0.0], [x, 0.04, 0.5]]])
-    touches, _ = find_touches(shapes, points, np.broadcast_to(still, (2, 88, 3, 4)))
+    touches, _ = find_touches(shapes, Cloud.of(points), np.broadcast_to(still, (2, 88, 3, 4)))
     assert touches.sample.tolist() == [0, 1]
     assert touches.point.tolist() == [1, 0]
 
