@@ -4,6 +4,7 @@
 Shapes: F frames, axis H of hands (2, `HandSide`), degrees of freedom D as in `motion.anatomy`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,18 +130,22 @@ def to_rotations(skeleton: HandSkeleton, dofs: Array) -> Array:
     return result
 
 
-def lowest(pads: Array, distal: Array, joints: Array) -> tuple[Array, Array]:
-    """The lowest skin point of each fingertip, and the middle of what lies less than a key's dip above it.
+def lowest(
+    pads: Array, posed: Posed, surface: Callable[[Array], Array] = lambda y: np.zeros_like(y)
+) -> tuple[Array, Array]:
+    """The point of each fingertip's skin that is nearest above the keys, and the middle of what lies close to its level.
 
-    pads (H, 5, P, 3) local, distal (F, H, 5, 3, 3), joints (F, H, 5, 3) distal joints. Both results (F, H, 5, 3): the point,
-    and the point whose x is midway between the flanks that go below a neighbouring key's top when this key is down.
+    pads (H, 5, P, 3) relative to the distal joints; surface(y) is the keys' height for points (F, H, 5, P).
+    Both results (F, H, 5, 3): the point, and the point whose x is midway between the flanks that go below a neighbouring key's
+    top when this key is down.
     """
-    points = pads @ np.swapaxes(distal, -1, -2)  # (F, H, 5, P, 3)
+    joints = posed.joints[..., 2, :]
+    points = pads @ np.swapaxes(posed.distal, -1, -2) + joints[..., None, :]  # (F, H, 5, P, 3)
     height = points[..., 2]
-    first = np.argmin(height, axis=-1)[..., None]
+    first = np.argmin(height - surface(points[..., 1]), axis=-1)[..., None]
     bottom = np.take_along_axis(points, first[..., None], axis=-2)[..., 0, :]
     low = height < bottom[..., 2:] + 0.008
     x = points[..., 0]
     middle = bottom.copy()
     middle[..., 0] = 0.5 * (np.where(low, x, np.inf).min(axis=-1) + np.where(low, x, -np.inf).max(axis=-1))
-    return joints + bottom, joints + middle
+    return bottom, middle

@@ -61,5 +61,5 @@ def playing_posture(skeleton: HandSkeleton) -> Posture:
 
 def _bottoms(skeleton: HandSkeleton, dofs: Array) -> tuple[Array, kinematics.Posed]:
     posed = kinematics.pose(skeleton, dofs)
-    bottom, _ = kinematics.lowest(skeleton.pads, posed.distal, posed.joints[..., 2, :])
+    bottom, _ = kinematics.lowest(skeleton.pads, posed)
     return bottom, posed

@@ -64,7 +64,8 @@ Report = Callable[[int, int], None]
 # Fingers keep apart: pairs of (finger, phalanx) whose middles may not come nearer than their thicknesses.
 _PAIRS = np.array([((a, i), (a + 1, j)) for a in range(4) for i in (1, 2) for j in (1, 2)] + [((0, 2), (2, 2)), ((0, 2), (2, 1))])
 _FINGER_RADIUS = np.array([0.0095, 0.0078, 0.0080, 0.0076, 0.0068])  # half the width of the phalanges of a 22 cm hand
-_BLACK_RISE = (0.043, 0.052)  # y over which the tops of the black keys begin to count
+_BLACK_RISE = (0.046, 0.054)  # y over which the tops of the black keys begin to count
+_TAIL_BEGIN = (0.032, 0.042)  # y over which a finger on a white key has to fit between black ones: its tip is ahead of its lowest point
 _MIDDLE = 0.55  # where along a phalanx its middle is taken
 
 
@@ -165,14 +166,16 @@ class _Problem:
     def _fingertips(self, posed: kinematics.Posed, loosest: float) -> tuple[Array, Array]:
         """Weighted rows (N, H, 15, D) and residuals of contact and clearance."""
         wish = self.targets
-        bottom, middle = kinematics.lowest(self.skeleton.pads, posed.distal, posed.joints[..., 2, :])
+        bottom, middle = kinematics.lowest(
+            self.skeleton.pads, posed, lambda y: wish.over_black[..., None] * BLACK_HEIGHT * _smooth_step(y, _BLACK_RISE)[0]
+        )
         jacobian = kinematics.jacobian(posed, bottom)
         x = np.where(wish.on_top > 0.5, bottom[..., 0], middle[..., 0])
         y, z = bottom[..., 1], bottom[..., 2]
-        among, steepness = _smooth_step((y - _BLACK_RISE[0]) / (_BLACK_RISE[1] - _BLACK_RISE[0]))
-        steepness /= _BLACK_RISE[1] - _BLACK_RISE[0]
+        among, steepness = _smooth_step(y, _BLACK_RISE)
         black_top = BLACK_HEIGHT * among
-        shift = wish.tail_shift * among
+        tail, tail_steepness = _smooth_step(y, _TAIL_BEGIN)
+        shift = wish.tail_shift * tail
         off_x = x - np.clip(x, wish.x_low + shift, wish.x_high + shift)
         off_y = y - np.clip(y, wish.y_low, wish.y_high)
         off_z = z - (wish.height + wish.tilt * y + wish.over_black * black_top)
@@ -184,7 +187,7 @@ class _Problem:
         mean_z = (wish.height_weight * off_z + clear_weight * short) / weight_z
         rise = (wish.height_weight * wish.over_black + clear_weight) / weight_z * BLACK_HEIGHT * steepness + wish.tilt
         jacobian[..., 2, :] -= rise[..., None] * jacobian[..., 1, :]
-        jacobian[..., 0, :] -= np.where(off_x != 0.0, wish.tail_shift * steepness, 0.0)[..., None] * jacobian[..., 1, :]
+        jacobian[..., 0, :] -= np.where(off_x != 0.0, wish.tail_shift * tail_steepness, 0.0)[..., None] * jacobian[..., 1, :]
         residuals = np.stack([off_x, off_y, mean_z], axis=-1)
         weight = np.sqrt(np.minimum(np.stack([wish.x_weight, wish.y_weight, weight_z], axis=-1), loosest**-2))
         # Huber: what is far out of reach pulls, but not with all its might (wishes may contradict each other).
@@ -216,7 +219,8 @@ class _Problem:
         np.add.at(slope, (frame, hand), rows * short[:, None])
 
 
-def _smooth_step(u: Array) -> tuple[Array, Array]:
-    """A step from 0 to 1 and its derivative."""
-    u = np.clip(u, 0.0, 1.0)
-    return u * u * (3.0 - 2.0 * u), 6.0 * u * (1.0 - u)
+def _smooth_step(values: Array, between: tuple[float, float]) -> tuple[Array, Array]:
+    """A step from 0 to 1 between two values, and its derivative."""
+    begin, end = between
+    u = np.clip((values - begin) / (end - begin), 0.0, 1.0)
+    return u * u * (3.0 - 2.0 * u), 6.0 * u * (1.0 - u) / (end - begin)
