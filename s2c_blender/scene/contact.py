@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..motion.contact_body import Closest, closest_fingers, closest_hands
 from ..motion.contact_keys import KeyShapes, find_touches
 from ..motion.contact_report import Body, ContactReport, Fit
 from ..motion.contact_scores import NO_FINGER, Press, find_presses, held_spans, reference_notes, score_notes
@@ -26,6 +27,7 @@ RATE = 240.0
 HELD_MARGIN = 0.030  # seconds from a note's ends within which the fit to the key is not looked at
 _BESIDE = 0.3  # seconds looked at on either side, so that notes at the edges find their presses
 _AFTER = 0.25  # seconds after the last note-off
+_BODY_RATE = 30.0  # samples a second for distances of hands and fingers: overlaps last
 _CHUNK = 240  # samples held in memory at once
 
 
@@ -67,6 +69,7 @@ def measure_scene(
     with as_rendered(scene, hand_meshes(scene) + key_objects(scene)):
         sampler = SceneSampler(scene, first=float(times[0]), last=float(times[-1]))
         trace = _trace(sampler, times)
+        fingers, hands = _closest(sampler, start, end)
     notes = reference_notes(score, fingering)
     presses = _presses(trace)
     return ContactReport(
@@ -75,7 +78,14 @@ def measure_scene(
         rate=rate,
         scores=score_notes(notes, presses, start=start, end=end),
         fit=_fit(trace, (times >= start) & (times <= end), held_spans(notes, presses, HELD_MARGIN)),
-        body=Body(None if isinstance(clip, Score) else _violations(clip, start, end, limits), None, None, None, None),
+        body=Body(
+            limit_violations=None if isinstance(clip, Score) else _violations(clip, start, end, limits),
+            hands_distance=_finite(hands.distance),
+            hands_time=_finite(hands.time),
+            fingers_distance=_finite(fingers.distance),
+            fingers_time=_finite(fingers.time),
+            fingers=fingers.what,
+        ),
         way=sampler.way,
         seconds=perf_counter() - began,
     )
@@ -142,6 +152,23 @@ def _fit(trace: _Trace, inside: NDArray[np.bool_], spans: list[tuple[int, float,
         penetration_key=int(trace.shapes.pitch[trace.penetrated[worst]]) if somewhere else None,
         penetration_time=float(trace.times[worst]) if somewhere else None,
     )
+
+
+def _closest(sampler: SceneSampler, start: float, end: float) -> tuple[Closest, Closest]:
+    """Fingers of one hand; the two hands."""
+    surface = sampler.surface
+    times = np.arange(start, end, 1.0 / _BODY_RATE)
+    fingers, hands = Closest(), Closest()
+    for first in range(0, len(times), _CHUNK // 8):
+        some = times[first : first + _CHUNK // 8]
+        points = sampler.points_at(some)
+        fingers = fingers.or_closer(closest_fingers(surface, points, some))
+        hands = hands.or_closer(closest_hands(surface, points, some))
+    return fingers, hands
+
+
+def _finite(number: float) -> float | None:
+    return float(number) if np.isfinite(number) else None
 
 
 def _violations(clip: Clip, start: float, end: float, limits: Limits | None) -> float | None:

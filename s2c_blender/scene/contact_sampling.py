@@ -11,9 +11,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..motion.contact_fingers import finger_of_point
+from ..motion.contact_body import Surface
+from ..motion.contact_fingers import finger_of_bone, finger_of_point
 from ..motion.contact_keys import Box, Cloud
 from ..wire.errors import PianoHandsError
+from ..wire.hands import HandSide
 from .contact_posing import PoseReader, Skin, object_matrices, pose_reader, skin_of, vertex_weights
 
 Array = NDArray[np.floating]
@@ -27,13 +29,15 @@ class HandPoints:
     """What never changes about a hand mesh: which points are looked at.
 
     used: (U,) vertices that belong to faces. corner_vertex: (C,) vertex of each face corner; face_start: (F,) first corner.
-    finger: (P,) as in `Press`. The points are the used vertices, then the face centres: P = U + F.
+    The points are the used vertices, then the face centres: P = U + F.
+    finger: (P,) as in `Press`. surface: the faces, with the points as corners.
     """
 
     used: NDArray[np.intp]
     corner_vertex: NDArray[np.intp]
     face_start: NDArray[np.intp]
     finger: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    surface: Surface | None = None
 
     @property
     def count(self) -> int:
@@ -132,6 +136,21 @@ class SceneSampler:
     def finger(self) -> NDArray[np.intp]:
         """(P,) finger of each point, as in `Press`."""
         return np.concatenate([points.finger for points in self.points])
+
+    @property
+    def surface(self) -> Surface:
+        """The faces of all hands, with the points of `points_at` as corners."""
+        parts, first = [], 0
+        for points in self.points:
+            parts.append((points.surface.corners + first, points.surface.hand, points.surface.finger))
+            first += points.count
+        return Surface(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def points_at(self, times: Array) -> Array:
+        """(T, P, 3) of all hands, one after another, in world space."""
+        bones, points, _ = self._sample(times)
+        made = [skin.deform(bone) if skin else read for skin, bone, read in zip(self._skins, bones, points, strict=True)]
+        return np.concatenate(made, axis=1)
 
     def near(self, times: Array, box: Box) -> tuple[Cloud, Array]:
         """At times (T,): the hands' points that lie in the box, in world space, and the keys' matrices (T, K, 4, 4)."""
@@ -238,8 +257,34 @@ def _hand_points(evaluated: bpy.types.Object) -> HandPoints:
         raise PianoHandsError("bad-scene", f"The hand mesh {evaluated.name} has no faces.", "Measure a mesh with a surface.")
     points = HandPoints(np.unique(corner_vertex), corner_vertex.astype(np.intp), face_start.astype(np.intp))
     names = [group.name for group in evaluated.vertex_groups]
+    side = str(evaluated["s2c_hand"])
     weights = points.gather(vertex_weights(mesh, len(names)))
-    return replace(points, finger=finger_of_point(weights, names, str(evaluated["s2c_hand"])))
+    finger = finger_of_point(weights, names, side)
+    return replace(points, finger=finger, surface=_surface(points, finger, _first_phalanx(evaluated, weights, names), side))
+
+
+def _surface(points: HandPoints, finger: NDArray[np.intp], joined: NDArray[np.bool_], side: str) -> Surface:
+    """`joined`: (P,) points of which no finger is told apart."""
+    ends = np.append(points.face_start[1:], len(points.corner_vertex))
+    # Four corners spread around each face; a triangle names its first twice.
+    count = (ends - points.face_start)[:, None]
+    corner = points.face_start[:, None] + np.arange(4) * np.maximum(count, 4) // 4 % count
+    corners = np.searchsorted(points.used, points.corner_vertex[corner])
+    centre = slice(len(points.used), None)
+    told = finger[centre]
+    hand = np.full(len(told), HandSide[side.upper()]) if side != "both" else np.where(told >= 0, told // 5, -1)
+    return Surface(corners, hand, np.where(joined[centre] | (told < 0), -1, told))
+
+
+def _first_phalanx(evaluated: bpy.types.Object, weights: Array, names: list[str]) -> NDArray[np.bool_]:
+    """(P,) whether a point's heaviest bone is the first of its finger; without an armature, none is."""
+    armature = next((modifier.object for modifier in evaluated.modifiers if modifier.type == "ARMATURE"), None)
+    if armature is None or not names:
+        return np.zeros(len(weights), dtype=bool)
+    bones = [armature.data.bones.get(name) for name in names]
+    digits = [None if bone is None else (finger_of_bone(bone.name, "right"), bone.parent) for bone in bones]
+    first = [d is None or d[1] is None or finger_of_bone(d[1].name, "right") != d[0] for d in digits]
+    return np.array(first)[np.argmax(weights, axis=1)]
 
 
 def _read_points(evaluated: bpy.types.Object, points: HandPoints) -> Array:
