@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How hands look: materials of skin and nails, and where the blood shows through the skin."""
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..motion.hand_rig import HandRig
+from ..wire.hands import FINGER_JOINTS
+from .marks import is_ours, mark
+
+Array = NDArray[np.floating]
+
+FLUSH = "s2c_flush"  # point attribute: 0 pale, 1 rosy
+
+_PALE, _ROSY, _DEEP = (0.62, 0.365, 0.255), (0.60, 0.25, 0.175), (0.50, 0.265, 0.175)
+_NAIL, _NAIL_EDGE = (0.66, 0.37, 0.30), (0.78, 0.66, 0.57)
+_PLAIN_SKIN, _PLAIN_NAIL = (0.62, 0.40, 0.30), (0.72, 0.50, 0.43)
+_BLOOD = (1.0, 0.30, 0.15)  # how far red, green and blue light wander under the skin, as shares of the scale
+_DEPTH = 0.004  # metres
+
+
+def flush(rig: HandRig) -> Array:
+    """(N,) rosiness of the skin: fingertips, knuckles and the palm's cushions; on nails the free edge is pale (0)."""
+    value = np.zeros(len(rig.vertices))
+    for finger, chain in enumerate(FINGER_JOINTS):
+        value = np.maximum(value, _near(rig.vertices, rig.tips[finger], 0.014))
+        for joint in chain[0 if finger else 1 :]:
+            value = np.maximum(value, 0.55 * _near(rig.vertices, rig.rest[joint], 0.016))
+    heel, cushion = np.array([[0.018, 0.025, -0.022], [-0.028, 0.04, -0.025]])
+    value = np.maximum(value, 0.5 * np.maximum(_near(rig.vertices, heel, 0.03), _near(rig.vertices, cushion, 0.03)))
+    for finger, nail in enumerate(_nail_vertices(rig)):
+        along = rig.tips[finger] - rig.rest[FINGER_JOINTS[finger][-1]]
+        reach = rig.vertices[nail] @ (along / np.linalg.norm(along))
+        value[nail] = np.where(reach > reach.max() - 0.0016, 0.0, 1.0)
+    return value
+
+
+def _near(points: Array, place: Array, distance: float) -> Array:
+    return np.exp(-(((points - place) ** 2).sum(1)) / (distance * distance))
+
+
+def _nail_vertices(rig: HandRig) -> list[NDArray[np.intp]]:
+    """Vertices of each finger's nail."""
+    vertices = np.unique(rig.quads[rig.zone == 1])
+    nearest = np.argmin(np.linalg.norm(rig.vertices[vertices, None] - rig.tips, axis=2), axis=1)
+    return [vertices[nearest == finger] for finger in range(5)]
+
+
+def skin_material() -> bpy.types.Material:
+    """The hands' skin, made on first use; one that the person has altered stays as it is."""
+    found = _existing("Hand Skin")
+    if found is not None:
+        return found
+    made, tree, shader = _new("Hand Skin", _PLAIN_SKIN, 0.5)
+    place = tree.nodes.new("ShaderNodeTexCoord").outputs["Generated"]
+    blotches, pores = _noise(tree, place, 9.0, 3.0), _noise(tree, place, 220.0, 2.0)
+    flushed = _mix(tree, _attribute(tree), _PALE, _ROSY)
+    colour = _mix(tree, _ramp(tree, blotches, 0.35, 0.75, 0.35), flushed, _DEEP)
+    tree.links.new(colour, shader.inputs["Base Color"])
+    tree.links.new(_ramp(tree, pores, 0.2, 0.8, 0.16, 0.40), shader.inputs["Roughness"])
+    bump = tree.nodes.new("ShaderNodeBump")
+    bump.inputs["Strength"].default_value = 0.22
+    bump.inputs["Distance"].default_value = 0.0006
+    tree.links.new(pores, bump.inputs["Height"])
+    tree.links.new(bump.outputs["Normal"], shader.inputs["Normal"])
+    shader.inputs["Subsurface Weight"].default_value = 0.55
+    shader.inputs["Subsurface Radius"].default_value = _BLOOD
+    shader.inputs["Subsurface Scale"].default_value = _DEPTH
+    shader.inputs["Specular IOR Level"].default_value = 0.42
+    return made
+
+
+def nail_material() -> bpy.types.Material:
+    """The nails, made on first use; one that the person has altered stays as it is."""
+    found = _existing("Hand Nail")
+    if found is not None:
+        return found
+    made, tree, shader = _new("Hand Nail", _PLAIN_NAIL, 0.3)
+    tree.links.new(_mix(tree, _attribute(tree), _NAIL_EDGE, _NAIL), shader.inputs["Base Color"])
+    shader.inputs["Roughness"].default_value = 0.30
+    shader.inputs["Coat Weight"].default_value = 0.25
+    shader.inputs["Subsurface Weight"].default_value = 0.35
+    shader.inputs["Subsurface Radius"].default_value = _BLOOD
+    shader.inputs["Subsurface Scale"].default_value = 0.5 * _DEPTH
+    return made
+
+
+def _existing(name: str) -> bpy.types.Material | None:
+    return next((m for m in bpy.data.materials if is_ours(m) and m.get("s2c_name") == name), None)
+
+
+def _new(
+    name: str, plain: tuple[float, float, float], roughness: float
+) -> tuple[bpy.types.Material, bpy.types.ShaderNodeTree, bpy.types.Node]:
+    made = mark(bpy.data.materials.new(name))
+    made["s2c_name"] = name
+    made.use_nodes = True
+    made.diffuse_color = (*plain, 1.0)
+    made.roughness = roughness
+    return made, made.node_tree, made.node_tree.nodes["Principled BSDF"]
+
+
+def _attribute(tree: bpy.types.ShaderNodeTree) -> bpy.types.NodeSocket:
+    node = tree.nodes.new("ShaderNodeAttribute")
+    node.attribute_name = FLUSH
+    return node.outputs["Fac"]
+
+
+def _noise(tree: bpy.types.ShaderNodeTree, place: bpy.types.NodeSocket, scale: float, detail: float) -> bpy.types.NodeSocket:
+    node = tree.nodes.new("ShaderNodeTexNoise")
+    node.inputs["Scale"].default_value = scale
+    node.inputs["Detail"].default_value = detail
+    tree.links.new(place, node.inputs["Vector"])
+    return node.outputs["Fac"]
+
+
+def _ramp(
+    tree: bpy.types.ShaderNodeTree, value: bpy.types.NodeSocket, low: float, high: float, rise: float, floor: float = 0.0
+) -> bpy.types.NodeSocket:
+    """`value` between low and high, stretched to floor ... floor + rise."""
+    node = tree.nodes.new("ShaderNodeMapRange")
+    for name, number in (("From Min", low), ("From Max", high), ("To Min", floor), ("To Max", floor + rise)):
+        node.inputs[name].default_value = number
+    tree.links.new(value, node.inputs["Value"])
+    return node.outputs["Result"]
+
+
+def _mix(tree: bpy.types.ShaderNodeTree, share: bpy.types.NodeSocket, a, b) -> bpy.types.NodeSocket:
+    """A colour between a and b (sockets or linear colours)."""
+    node = tree.nodes.new("ShaderNodeMix")
+    node.data_type = "RGBA"
+    tree.links.new(share, node.inputs["Factor"])
+    for socket, colour in zip([s for s in node.inputs if s.type == "RGBA"], (a, b), strict=True):
+        if isinstance(colour, tuple):
+            socket.default_value = (*colour, 1.0)
+        else:
+            tree.links.new(colour, socket)
+    return next(s for s in node.outputs if s.type == "RGBA")
