@@ -78,7 +78,7 @@ def from_matrix(matrix: Array) -> Array:
 def continuous(q: Array) -> Array:
     """Flip signs along the first axis so that neighbours lie on the same half of the sphere (for interpolation)."""
     flips = np.where(np.sum(q[1:] * q[:-1], axis=-1, keepdims=True) < 0.0, -1.0, 1.0)
-    signs = np.concatenate([np.ones_like(flips[:1]), np.cumprod(flips, axis=0)]) if len(q) else q[..., :1]
+    signs = np.concatenate([np.ones_like(q[:1, ..., :1]), np.cumprod(flips, axis=0)]) if len(q) else q[..., :1]
     return q * signs.astype(q.dtype)
 
 

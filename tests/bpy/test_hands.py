@@ -86,6 +86,13 @@ def test_signs_are_continuous(scene):
             assert (np.sum(values[1:] * values[:-1], axis=1) > 0.99).all()
 
 
+def test_a_single_pose_has_channels(scene):
+    right, _ = build_hands(scene.collection)
+    clip = random_clip()
+    for values in pose_channels(right.armature, clip.rotation[:1, 0], clip.translation[:1, 0]).values():
+        assert len(values) == 1
+
+
 def test_scene_contract(scene):
     for hand, word, suffix in zip(build_hands(scene.collection), ("right", "left"), (".R", ".L"), strict=True):
         assert hand.mesh["s2c_hand"] == hand.armature["s2c_hand"] == word
