@@ -3,6 +3,7 @@
 
 import json
 import os
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,11 @@ class Clip:
         """Write the .npz under a temporary name, then rename it. Raises PianoHandsError('write-failed')."""
         temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
-            with open(temporary, "wb") as file:
-                np.savez_compressed(file, **_to_arrays(self))
+            # np.savez leaves a broken archive behind that complains on stderr when the disk is full.
+            with open(temporary, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                for name, array in _to_arrays(self).items():
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                        np.lib.format.write_array(entry, array, allow_pickle=False)
             os.replace(temporary, path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
