@@ -49,7 +49,13 @@ def generate(request: Generate, listener: Listener) -> Path:
     settings = Settings(
         fps=request.fps, seed=request.seed, hand_size=request.hand_size, style=request.style, octave=request.octave
     )
-    clip = perform(score, settings, report=listener.report, cancelled=listener.cancelled)
+
+    def report(stage: str, done: int, total: int) -> None:
+        listener.report(stage, done, total)
+        if listener.cancelled():  # between stages that do not look themselves
+            raise Cancelled
+
+    clip = perform(score, settings, report=report, cancelled=listener.cancelled)
     clip = replace(clip, made=clip.made | {"version": config.version(), "input": Path(request.input).name})
     staged = {path: path.with_name(f".{path.name}.{os.getpid()}.new") for path in (output, audio) if path is not None}
     try:

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Generate and Cancel: from the scene's settings to a job for the backend, and from its clip to the scene."""
+
+import uuid
+from pathlib import Path
+
+import bpy
+
+from ..jobs import pump
+from ..jobs.job import Job, Phase
+from ..preferences import chosen_python, user_folder
+from ..properties import settings_of
+from ..wire.clip import Clip
+from ..wire.errors import PianoHandsError
+from ..wire.messages import Generate
+
+_SOUND_SUFFIX = ".wav"
+
+
+class S2C_OT_generate(bpy.types.Operator):
+    """Let two hands play the chosen piece: fingers, motion, piano and sound"""
+
+    bl_idname = "s2c.generate"
+    bl_label = "Generate"
+    bl_options = {"REGISTER"}  # the undo step is pushed when the take arrives
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if pump.busy():
+            cls.poll_message_set("A take is being made already")
+            return False
+        if not settings_of(context.scene).piece:
+            cls.poll_message_set("Choose a MIDI file first")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            job = Job(_request(context.scene), scene_uid=context.scene.session_uid)
+            pump.begin(job, sessions=user_folder("sessions"), python=chosen_python(context), place=_place)
+        except PianoHandsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if not bpy.app.background:
+            return {"FINISHED"}  # the timer goes on from here
+        pump.run_to_end()
+        return self._outcome(job)
+
+    def _outcome(self, job: Job) -> set[str]:
+        for warning in job.warnings:
+            self.report({"WARNING"}, str(warning))
+        if job.phase is Phase.DONE:
+            self.report({"INFO"}, f"Take made: {job.clip}")
+            return {"FINISHED"}
+        if job.error is not None:
+            self.report({"ERROR"}, str(job.error))
+        return {"CANCELLED"}
+
+
+class S2C_OT_cancel(bpy.types.Operator):
+    """Stop making the take; the scene stays as it is"""
+
+    bl_idname = "s2c.cancel"
+    bl_label = "Cancel"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        job = pump.current()
+        return job is not None and job.phase in (Phase.WORKING, Phase.READY)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        pump.cancel()
+        return {"FINISHED"}
+
+
+def _request(scene: bpy.types.Scene) -> Generate:
+    settings = settings_of(scene)
+    piece = Path(bpy.path.abspath(settings.piece))
+    if not piece.is_file():
+        raise PianoHandsError("no-file", f"There is no file {piece}.", "Check the name and the folder.")
+    output = _folder(settings) / f"{piece.stem}.npz"
+    return Generate(
+        job=uuid.uuid4().hex,
+        input=str(piece),
+        output=str(output),
+        audio_output=str(output.with_suffix(_SOUND_SUFFIX)),
+        fps=scene.render.fps / scene.render.fps_base,
+        seed=settings.seed,
+        hand_size=settings.hand_size / 100,
+        style=settings.style,
+        seconds=settings.seconds if settings.limit else None,
+        octave=settings.octave / 100,
+    )
+
+
+def _folder(settings: bpy.types.PropertyGroup) -> Path:
+    if settings.folder:
+        return Path(bpy.path.abspath(settings.folder))
+    if bpy.data.filepath:
+        return Path(bpy.data.filepath).parent
+    return user_folder("takes")
+
+
+def _place(job: Job) -> bool:
+    """Build the take's stage as one undo step; False while the person is in the middle of something."""
+    if _hands_full():
+        return False
+    scene = next((scene for scene in bpy.data.scenes if scene.session_uid == job.scene_uid), None)
+    if scene is None:
+        raise PianoHandsError(
+            "no-scene", f"The scene that asked for this take is gone. The take is kept in {job.clip}.", "Put it into a scene with Open Take."
+        )
+    put_into_scene(scene, Path(job.request.output), Path(job.request.audio_output) if job.request.audio_output else None)
+    if not bpy.app.background:
+        push_undo("Generate Piano Hands")
+    return True
+
+
+def put_into_scene(scene: bpy.types.Scene, clip_path: Path, audio_path: Path | None) -> None:
+    """Build piano, hands, sound and cameras of the clip. Raises PianoHandsError('bad-clip')."""
+    from ..scene.stage import build_stage  # reads the rig; not needed to register
+
+    build_stage(Clip.load(clip_path), clip_path, audio_path=audio_path, scene=scene)
+
+
+def push_undo(message: str) -> None:
+    manager = bpy.context.window_manager
+    window = bpy.context.window or manager.windows[0]
+    with bpy.context.temp_override(window=window):
+        bpy.ops.ed.undo_push(message=message)
+
+
+def _hands_full() -> bool:
+    """Whether a mode or a running tool would swallow the undo step, or be disturbed."""
+    if bpy.app.background:
+        return False
+    if any(len(window.modal_operators) for window in bpy.context.window_manager.windows):
+        return True
+    return bpy.context.mode != "OBJECT"

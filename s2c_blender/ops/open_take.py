@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files from outside: a MIDI file becomes the chosen piece, also by dropping it; a saved take comes into the scene."""
+
+from pathlib import Path
+
+import bpy
+
+from ..jobs import pump
+from ..properties import settings_of
+from ..wire.errors import PianoHandsError
+from .generate import put_into_scene
+
+
+class S2C_OT_choose_piece(bpy.types.Operator):
+    """Choose the MIDI file to be played"""
+
+    bl_idname = "s2c.choose_piece"
+    bl_label = "Choose Piece"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(default="*.mid;*.midi;*.rmi", options={"HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if self.filepath:  # dropped
+            return self.execute(context)
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings_of(context.scene).piece = self.filepath
+        return {"FINISHED"}
+
+
+class S2C_FH_piece(bpy.types.FileHandler):
+    bl_idname = "S2C_FH_piece"
+    bl_label = "Piano Hands Piece"
+    bl_import_operator = "s2c.choose_piece"
+    bl_file_extensions = ".mid;.midi;.rmi"
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
+class S2C_OT_open_take(bpy.types.Operator):
+    """Put a take that was made before into this scene"""
+
+    bl_idname = "s2c.open_take"
+    bl_label = "Open Take"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(default="*.npz", options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if pump.busy():
+            cls.poll_message_set("A take is being made")
+            return False
+        return context.mode == "OBJECT"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        clip = Path(bpy.path.abspath(self.filepath))
+        sound = clip.with_suffix(".wav")
+        try:
+            put_into_scene(context.scene, clip, sound if sound.is_file() else None)
+        except PianoHandsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}

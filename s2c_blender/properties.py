@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person chooses for a take: one property group on the scene, read through `settings_of` alone.
+
+The state of a running job is no property: undo and saved files would carry it along.
+"""
+
+import bpy
+
+from .wire.keyboard import STANDARD_OCTAVE
+
+_NAME = "piano_hands"
+
+
+class S2C_PG_settings(bpy.types.PropertyGroup):
+    """Lengths in centimetres, as pianists measure their hands."""
+
+    piece: bpy.props.StringProperty(
+        name="Piece", description="MIDI file (.mid) to be played", subtype="FILE_PATH", options={"LIBRARY_EDITABLE"}
+    )
+    folder: bpy.props.StringProperty(
+        name="Folder",
+        description="Where the take and its sound are kept. Empty: beside the saved .blend file, else in the extension's own folder",
+        subtype="DIR_PATH",
+    )
+    seed: bpy.props.IntProperty(
+        name="Seed", description="Another number gives another performance of the same piece", min=0, max=2**31 - 1
+    )
+    style: bpy.props.FloatProperty(
+        name="Liveliness", description="From calm (0) to lively (1) motion", default=0.5, min=0.0, max=1.0, subtype="FACTOR"
+    )
+    hand_size: bpy.props.FloatProperty(
+        name="Hand Span (cm)",
+        description="From the tip of the thumb to the tip of the little finger, hand stretched. Small 18, large 24",
+        default=22.0,
+        min=14.0,
+        max=30.0,
+        soft_min=17.0,
+        soft_max=26.0,
+        step=50,
+        precision=1,
+    )
+    octave: bpy.props.FloatProperty(
+        name="Octave Width (cm)",
+        description="Width of seven white keys. Concert pianos have 16.45, narrow keyboards 15.2 or 14.0",
+        default=100 * STANDARD_OCTAVE,
+        min=12.0,
+        max=20.0,
+        soft_min=14.0,
+        soft_max=16.5,
+        step=10,
+        precision=2,
+    )
+    limit: bpy.props.BoolProperty(name="Only the First", description="Take only the beginning of the piece")
+    seconds: bpy.props.FloatProperty(
+        name="Seconds", description="How much of the piece, from its start", default=30.0, min=1.0, max=100000.0, precision=1
+    )
+
+
+def settings_of(scene: bpy.types.Scene) -> S2C_PG_settings:
+    """The one way to the settings of a scene."""
+    return getattr(scene, _NAME)
+
+
+def attach() -> None:
+    setattr(bpy.types.Scene, _NAME, bpy.props.PointerProperty(type=S2C_PG_settings))
+
+
+def detach() -> None:
+    delattr(bpy.types.Scene, _NAME)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything Blender is told about: one list of classes in dependency order, taken back in exact reverse."""
+
+import bpy
+
+from . import properties
+from .jobs import pump
+from .ops import generate, open_take, report
+from .preferences import S2C_AP_preferences, extension_id
+from .ui import panel
+
+CLASSES: tuple[type, ...] = (
+    S2C_AP_preferences,
+    properties.S2C_PG_settings,
+    generate.S2C_OT_generate,
+    generate.S2C_OT_cancel,
+    open_take.S2C_OT_open_take,
+    open_take.S2C_OT_choose_piece,
+    open_take.S2C_FH_piece,
+    report.S2C_OT_copy_report,
+    report.S2C_OT_open_log,
+    panel.S2C_PT_main,
+    panel.S2C_PT_settings,
+)
+
+
+def register() -> None:
+    for cls in classes():
+        bpy.utils.register_class(cls)
+    properties.attach()
+
+
+def unregister() -> None:
+    pump.stop()
+    properties.detach()
+    for cls in reversed(classes()):
+        bpy.utils.unregister_class(cls)
+
+
+def classes() -> tuple[type, ...]:
+    """Preferences belong to an installed extension; imported from the repository there are none."""
+    return CLASSES if extension_id() else CLASSES[1:]

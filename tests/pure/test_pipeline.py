@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way from MIDI to clip: bad input is refused before any work, and nothing half-done is left."""
+
+import errno
+import shutil
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend import pipeline
+from s2c_blender.wire.clip import Clip
+from s2c_blender.wire.errors import Cancelled, PianoHandsError
+from s2c_blender.wire.messages import Generate
+from tests import midi_files
+
+
+class Listening:
+    """Notes what a job says; wants it to stop once it has said `stop_at`."""
+
+    def __init__(self, stop_at=None):
+        self.stages, self.warnings, self.stop_at = [], [], stop_at
+
+    def report(self, stage, done, total):
+        assert 0 <= done <= total
+        self.stages.append(stage)
+
+    def warn(self, warning):
+        self.warnings.append(warning)
+
+    def cancelled(self):
+        return self.stop_at in self.stages
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    """Fails the test when work begins."""
+    import backend.perform
+
+    def perform(*_, **__):
+        raise AssertionError("worked on bad input")
+
+    monkeypatch.setattr(backend.perform, "perform", perform)
+
+
+def request(tmp_path, piece, **changes):
+    values = {"output": str(tmp_path / "take.npz"), "audio_output": str(tmp_path / "take.wav")} | changes
+    return Generate("test", str(piece), **values)
+
+
+def names(folder: Path):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def refused(asked, code, listener=None):
+    with pytest.raises(PianoHandsError) as caught:
+        pipeline.generate(asked, listener or Listening())
+    assert caught.value.code == code
+    assert caught.value.message and caught.value.hint
+    return caught.value
+
+
+def test_a_piece_becomes_a_clip_and_its_sound(tmp_path):
+    listener = Listening()
+    asked = request(tmp_path, midi_files.piece(tmp_path / "piece.mid"), seed=4, fps=30.0)
+    assert pipeline.generate(asked, listener) == tmp_path / "take.npz"
+    clip = Clip.load(tmp_path / "take.npz")
+    assert [note.pitch for note in clip.score.notes] == [60, 61, 62, 63, 64, 65]
+    assert clip.fps == 30.0 and clip.rate == 60.0
+    assert clip.made["seed"] == 4 and clip.made["input"] == "piece.mid" and clip.made["version"]
+    assert np.isfinite(clip.rotation).all() and np.isfinite(clip.translation).all()
+    with wave.open(str(tmp_path / "take.wav")) as sound:
+        assert sound.getnframes() / sound.getframerate() > clip.score.duration
+    assert names(tmp_path) == ["piece.mid", "take.npz", "take.wav"]
+    assert list(dict.fromkeys(listener.stages)) == ["reading", "fingering", "planning", "solving", "sound", "saving"]
+    assert listener.warnings == []
+
+
+def test_only_the_first_seconds_are_taken(tmp_path):
+    asked = request(tmp_path, midi_files.piece(tmp_path / "piece.mid"), seconds=0.7, audio_output=None)
+    pipeline.generate(asked, Listening())
+    score = Clip.load(tmp_path / "take.npz").score
+    assert [note.onset for note in score.notes] == pytest.approx([0.0, 0.3, 0.6])
+    assert score.duration == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda path: path, "no-file"),
+        (midi_files.not_midi, "not-midi"),
+        (midi_files.truncated, "truncated"),
+        (midi_files.without_notes, "no-notes"),
+        (midi_files.absurd_tempo, "bad-tempo"),
+        (midi_files.endless, "too-long"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work_and_loses_nothing(tmp_path, no_work, make, code):
+    piece = make(tmp_path / "piece.mid")
+    (tmp_path / "take.npz").write_bytes(b"what was there before")
+    before = names(tmp_path)
+    refused(request(tmp_path, piece), code)
+    assert names(tmp_path) == before
+    assert (tmp_path / "take.npz").read_bytes() == b"what was there before"
+
+
+@pytest.mark.parametrize(
+    "bad", [{"fps": 0.0}, {"fps": 1e6}, {"hand_size": 22.0}, {"style": 1.5}, {"seed": -1}, {"seconds": 0.0}, {"octave": 1.0}]
+)
+def test_senseless_settings_are_refused_with_what_would_make_sense(tmp_path, no_work, bad):
+    assert "Choose one from" in refused(request(tmp_path, tmp_path / "piece.mid", **bad), "bad-setting").hint
+
+
+def test_no_notes_in_the_first_seconds_is_said_so(tmp_path, no_work):
+    import mido
+
+    track = mido.MidiTrack([mido.Message("note_on", note=60, velocity=60, time=4800), mido.Message("note_off", note=60, time=480)])
+    mido.MidiFile(ticks_per_beat=480, tracks=[track]).save(tmp_path / "late.mid")
+    refused(request(tmp_path, tmp_path / "late.mid", seconds=2.0), "no-notes")
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(tmp_path, no_work):
+    piece = midi_files.piece(tmp_path / "piece.mid")
+    (tmp_path / "file").write_bytes(b"")
+    refused(request(tmp_path, piece, output=str(tmp_path / "nowhere" / "take.npz")), "no-folder")
+    refused(request(tmp_path, piece, output=str(tmp_path / "file" / "take.npz")), "no-folder")
+    refused(request(tmp_path, piece, output=str(tmp_path)), "not-writable")
+    if Path("/proc/self/fdinfo").is_dir():  # read-only even for root
+        refused(request(tmp_path, piece, output="/proc/self/fdinfo/take.npz"), "not-writable")
+    assert names(tmp_path) == ["file", "piece.mid"]
+
+
+def test_a_read_only_folder_is_refused(tmp_path, no_work, monkeypatch):
+    piece = midi_files.piece(tmp_path / "piece.mid")
+
+    def refuse(self, data):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    assert "Permission denied" in refused(request(tmp_path, piece), "not-writable").message
+
+
+def test_too_little_space_is_said_before_any_work(tmp_path, no_work, monkeypatch):
+    piece = midi_files.long(tmp_path / "piece.mid", hours=1.0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 5 * 10**6, 5 * 10**6))
+    assert "5 MB left" in refused(request(tmp_path, piece), "write-failed").message
+
+
+@pytest.mark.parametrize("victim", ["take.npz", "take.wav"])
+def test_a_disk_that_fills_up_leaves_what_was_there_and_nothing_else(tmp_path, monkeypatch, victim):
+    piece = midi_files.piece(tmp_path / "piece.mid")
+    for name in ("take.npz", "take.wav"):
+        (tmp_path / name).write_bytes(b"what was there before")
+    before = names(tmp_path)
+    real_open = open
+
+    def full(file, mode="r", *rest, **options):
+        if victim in str(file) and "w" in mode and "probe" not in str(file) and Path("/dev/full").exists():
+            real_open(file, mode).close()  # the name appears, as on a real full disk
+            return real_open("/dev/full", mode, 0)
+        return real_open(file, mode, *rest, **options)
+
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    monkeypatch.setattr("builtins.open", full)
+    error = refused(request(tmp_path, piece), "write-failed")
+    assert "No space left" in error.message
+    assert names(tmp_path) == before
+    assert all((tmp_path / name).read_bytes() == b"what was there before" for name in ("take.npz", "take.wav"))
+
+
+@pytest.mark.parametrize("stage", ["solving", "sound", "saving"])
+def test_a_cancelled_job_leaves_nothing(tmp_path, stage):
+    piece = midi_files.piece(tmp_path / "piece.mid")
+    with pytest.raises(Cancelled):
+        pipeline.generate(request(tmp_path, piece), Listening(stop_at=stage))
+    assert names(tmp_path) == ["piece.mid"]
+
+
+def test_three_hours_bring_a_warning_with_an_estimate_before_the_work(tmp_path):
+    listener = Listening(stop_at="fingering")
+    piece = midi_files.long(tmp_path / "long.mid", hours=3.01)
+    with pytest.raises(Cancelled):
+        pipeline.generate(request(tmp_path, piece), listener)
+    assert [warning.code for warning in listener.warnings] == ["long-piece"]
+    assert "3 h" in listener.warnings[0].message and "minutes" in listener.warnings[0].message
+    assert listener.warnings[0].hint
+
+
+def test_a_few_minutes_bring_no_warning(tmp_path):
+    listener = Listening(stop_at="fingering")
+    with pytest.raises(Cancelled):
+        pipeline.generate(request(tmp_path, midi_files.long(tmp_path / "piece.mid", hours=0.1)), listener)
+    assert listener.warnings == []
