@@ -99,8 +99,7 @@ def _least(a: tuple[Array, Array], b: tuple[Array, Array], known: float) -> tupl
 
 def _distance(points: Array, centres: Array, normals: Array) -> float:
     """Least signed distance of points (A, 3) to a surface of B faces."""
-    squared = (points**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1) - 2.0 * points @ centres.T
-    nearest = np.argmin(squared, axis=1)
+    nearest = np.argmin(_squared(points, centres), axis=1)
     way = points - centres[nearest]
     out = (way * normals[nearest]).sum(axis=1)
     length = np.linalg.norm(way, axis=1)
@@ -108,15 +107,22 @@ def _distance(points: Array, centres: Array, normals: Array) -> float:
     return float(np.where(aside < _ASIDE, out, length).min())
 
 
+def _squared(a: Array, b: Array) -> Array:
+    """(A, B) squared distances; enough to find the least ones by."""
+    origin = a[0]
+    a, b = a - origin, b - origin
+    return (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2.0 * (a @ b.T)
+
+
 def _refined(surface: Surface, points: Array, a: NDArray[np.intp], b: NDArray[np.intp]) -> float:
     """The distance of two parts at one moment, both ways, from all faces around where they come closest."""
     centre_a, normal_a = (part[0] for part in _posed(surface, points[None], a))
     centre_b, normal_b = (part[0] for part in _posed(surface, points[None], b))
     some_a, some_b = _some(np.arange(len(a)), _COARSE_HAND), _some(np.arange(len(b)), _COARSE_HAND)
-    squared = ((centre_a[some_a, None] - centre_b[None, some_b]) ** 2).sum(axis=-1)
+    squared = _squared(centre_a[some_a], centre_b[some_b])
     i, j = np.unravel_index(np.argmin(squared), squared.shape)
     middle = 0.5 * (centre_a[some_a[i]] + centre_b[some_b[j]])
-    reach = _REGION + 0.5 * np.sqrt(squared[i, j])
+    reach = _REGION + 0.5 * np.linalg.norm(centre_a[some_a[i]] - centre_b[some_b[j]])
     near_a = np.linalg.norm(centre_a - middle, axis=1) < reach
     near_b = np.linalg.norm(centre_b - middle, axis=1) < reach
     there = _distance(centre_a[near_a], centre_b[near_b], normal_b[near_b])

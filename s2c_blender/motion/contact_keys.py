@@ -135,7 +135,10 @@ class Cloud:
         return Cloud(sample, point, points.reshape(-1, 3))
 
     def within(self, box: Box) -> "Cloud":
-        return self[((self.place > box.lowest) & (self.place < box.highest)).all(axis=1)]
+        inside = np.ones(len(self.place), dtype=bool)
+        for axis, column in enumerate(self.place.T):
+            inside &= (column > box.lowest[axis]) & (column < box.highest[axis])
+        return self[inside]
 
     def __getitem__(self, chosen: NDArray) -> "Cloud":
         return Cloud(self.sample[chosen], self.point[chosen], self.place[chosen])

@@ -54,12 +54,26 @@ class Skin:
 
     def near(self, matrices: Array, box: Box) -> Cloud:
         """The points that come into the box. Heights first: most of a hand is always above the keys."""
-        z = self._coordinate(matrices, 2, np.arange(self.count))
+        rows = self._below(matrices, float(box.highest[2]))
+        z = self._coordinate(matrices, 2, rows)
         low = (z > box.lowest[2]) & (z < box.highest[2])
-        rows = np.flatnonzero(low.any(axis=1))
-        point, sample = np.nonzero(low[rows])
+        ever = np.flatnonzero(low.any(axis=1))
+        point, sample = np.nonzero(low[ever])
+        rows = rows[ever]
         place = [self._coordinate(matrices, axis, rows)[point, sample] for axis in range(2)]
-        return Cloud(sample, rows[point], np.stack([*place, z[rows][point, sample]], axis=1)).within(box)
+        return Cloud(sample, rows[point], np.stack([*place, z[ever][point, sample]], axis=1)).within(box)
+
+    def _below(self, matrices: Array, height: float) -> NDArray[np.intp]:
+        """Points that may come below a height: a point is nowhere lower than the lowest of its bones alone would take it."""
+        may = np.zeros(self.count, dtype=bool)
+        for bone, (index, coefficient) in enumerate((*self.coefficients, self.fixed)):
+            if len(index):
+                rest = coefficient / coefficient[:, 3:]
+                middle = rest.mean(axis=0)
+                radius = np.linalg.norm(rest - middle, axis=1).max()
+                row = matrices[:, bone, 2]
+                may[index] |= (row @ middle - radius * np.linalg.norm(row[:, :3], axis=1)).min() < height
+        return np.flatnonzero(may)
 
     def _coordinate(self, matrices: Array, axis: int, rows: NDArray[np.intp]) -> Array:
         """(R, T) x, y or z of the points `rows`."""
