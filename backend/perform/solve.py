@@ -49,6 +49,7 @@ class SolveSettings:
     limit: float = np.radians(1.0)
     clearance: float = 0.0006
     collision: float = 0.001
+    on_key: float = 0.005  # metres beside its place on the key at which a finger is not on the key
     largest_turn: float = 0.35  # per iteration: the linearisation holds no farther
     damping: float = 0.3  # Levenberg's, as a share of the prior's weights
     first_spread: float = 0.003  # tightest wish of the first iteration (metres),
@@ -179,19 +180,24 @@ class _Problem:
         off_x = x - np.clip(x, wish.x_low + shift, wish.x_high + shift)
         off_y = y - np.clip(y, wish.y_low, wish.y_high)
         off_z = z - (wish.height + wish.tilt * y + wish.over_black * black_top)
-        short = np.minimum(z - (wish.clearance + black_top), 0.0)
-        short = np.where(np.isfinite(short), short, 0.0)
-        clear_weight = np.where(short < 0.0, self.settings.clearance**-2, 0.0)
+        # A finger that may touch may do so on its own key only.
+        astray = np.abs(off_x) > self.settings.on_key
+        clearance = np.where(astray, np.maximum(wish.clearance, 0.0), wish.clearance)
+        short = np.minimum(z - (clearance + black_top), 0.0)
+        clear_weight = np.where(short < 0.0, min(self.settings.clearance, loosest) ** -2, 0.0)
+        short = np.where(short < 0.0, np.maximum(short, -1.0), 0.0)
+        residuals = np.stack([off_x, off_y, off_z], axis=-1)
+        weight = np.minimum(np.stack([wish.x_weight, wish.y_weight, wish.height_weight], axis=-1), loosest**-2)
+        # Huber: what is far out of reach pulls, but not with all its might (wishes may contradict each other).
+        weight = weight / np.maximum(1.0, np.abs(residuals) / self.settings.outlier)
         # Height and clearance are both about z: one row with the sum of their weights.
-        weight_z = wish.height_weight + clear_weight
-        mean_z = (wish.height_weight * off_z + clear_weight * short) / weight_z
-        rise = (wish.height_weight * wish.over_black + clear_weight) / weight_z * BLACK_HEIGHT * steepness + wish.tilt
+        both = weight[..., 2] + clear_weight
+        residuals[..., 2] = (weight[..., 2] * off_z + clear_weight * short) / both
+        rise = (weight[..., 2] * wish.over_black + clear_weight) / both * BLACK_HEIGHT * steepness + wish.tilt
         jacobian[..., 2, :] -= rise[..., None] * jacobian[..., 1, :]
         jacobian[..., 0, :] -= np.where(off_x != 0.0, wish.tail_shift * tail_steepness, 0.0)[..., None] * jacobian[..., 1, :]
-        residuals = np.stack([off_x, off_y, mean_z], axis=-1)
-        weight = np.sqrt(np.minimum(np.stack([wish.x_weight, wish.y_weight, weight_z], axis=-1), loosest**-2))
-        # Huber: what is far out of reach pulls, but not with all its might (wishes may contradict each other).
-        weight = weight / np.sqrt(np.maximum(1.0, np.abs(residuals) / self.settings.outlier))
+        weight[..., 2] = both
+        weight = np.sqrt(weight)
         rows = jacobian * weight[..., None]
         residuals = residuals * weight
         return rows.reshape(*rows.shape[:2], 15, -1), residuals.reshape(*residuals.shape[:2], 15)
