@@ -110,7 +110,7 @@ def _split_at_head(ring: Array) -> list[list[int]]:
     count = len(ring)
     tail = [i for i in range(count) if ring[i, 1] > ring[:, 1].max() - 1e-4]
     right, left = tail[0], tail[-1]
-    return [[*range(0, right), *range(left + 1, count)], [right - 1, *range(right, left + 1), (left + 1) % count]]
+    return [[*range(right), *range(left + 1, count)], [right - 1, *range(right, left + 1), (left + 1) % count]]
 
 
 def _black_key(board: Keyboard) -> Solid:
