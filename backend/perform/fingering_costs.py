@@ -5,6 +5,7 @@ Both hands are treated as right hands: the left one looks into a mirror. Distanc
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,9 @@ REFERENCE_SPAN = 0.22  # metres; the hand that the stretches below belong to
 SEMITONE = 164.5 / 12.0  # mm
 WHITE = 23.5  # mm
 
-#: Stretches between fingers, thumb to the left, in semitones (Parncutt et al. 1997, "An ergonomic model of keyboard
-#: fingering for melodic fragments", table 1): shortest practical, comfortable, relaxed; longest relaxed, comfortable, practical.
+#: Stretches between fingers, thumb to the left, in semitones: shortest practical, comfortable, relaxed; longest relaxed,
+#: comfortable, practical. After Parncutt et al. 1997, "An ergonomic model of keyboard fingering for melodic fragments",
+#: table 1; the shortest of fingers 2-5 are lower here, since a white and a black neighbour may lie 9 mm apart.
 STRETCHES = {
     (0, 1): (-5, -3, 1, 5, 8, 10),
     (0, 2): (-4, -2, 3, 7, 10, 12),
@@ -32,35 +34,42 @@ STRETCHES = {
     (2, 4): (0.6, 1, 2, 4, 5, 7),
     (3, 4): (0.3, 0.4, 0.6, 2, 3, 5),
 }
-IMPOSSIBLE = 60.0
-CROSSED = 25.0  # fingers 2-5 in the wrong order
+IMPOSSIBLE = 30.0
 
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each kind of inconvenience counts."""
+    """How much each kind of inconvenience counts. Found by hand, then by search over what textbooks teach."""
 
-    tight: float = 0.35  # per semitone under the relaxed stretch
-    wide: float = 0.35  # per semitone over the relaxed stretch
-    fingers_only: float = 2.0  # how much worse without the thumb
+    tight: float = 0.63  # per semitone under the relaxed stretch
+    wide: float = 0.1  # per semitone over the relaxed stretch
     harder: float = 0.6  # more per semitone beyond the comfortable stretch
-    natural: float = 0.12  # per white key off the five-finger position
-    passing: float = 3.0  # thumb under, or a finger over it
-    pass_far: float = 0.6  # per white key beyond a neighbour
-    pass_second: float = 0.4  # more for passing next to finger 2, 4, 5
-    pass_fourth: float = 0.2
-    pass_fifth: float = 2.5
-    thumb_climbs: float = 2.5  # thumb on black passes a finger on white
-    thumb_dives: float = -0.6  # thumb on white passes a finger on black
-    jump_finger: float = 2.2  # one finger on two keys in a row
-    jump_far: float = 0.25  # per white key
+    fingers_only: float = 1.75  # how much worse without the thumb
+    natural: float = 0.16  # per white key off the five-finger position, in a line
+    natural_held: float = 0.28  # the same for keys held together
+    held_wide: float = 1.0  # strain of keys held together against that of keys in a row
+    leap: float = 12.0  # where strain saturates: the hand jumps, and one finger is as good as another
+    passing: float = 3.1  # thumb under, or a finger over it
+    pass_far: float = 0.58  # per white key beyond a neighbour
+    pass_second: float = 0.42  # more for passing next to finger 2, 4, 5
+    pass_fourth: float = 0.3
+    pass_fifth: float = 1.8
+    thumb_climbs: float = 3.5  # thumb on black passes a finger on white
+    thumb_dives: float = -0.52  # thumb on white passes a finger on black
+    crossing: float = 25.0  # fingers 2-5 in the wrong order
+    jump_finger: float = 4.9  # one finger on two keys in a row
+    jump_far: float = 0.26  # per white key
     change_on_key: float = 0.9  # another finger on the same key
-    thumb_black: float = 0.9
-    little_black: float = 0.5
+    thumb_black: float = 1.4
+    little_black: float = 0.2
     fourth: float = 0.18
-    fifth: float = 0.12
+    fifth: float = 0.1
+    fourth_black: float = -0.1
     three_four: float = 0.12  # 3 and 4 in a row
-    fourth_black: float = -0.1  # finger 4 likes black keys
+    shift: float = 0.6  # one finger on another key from chord to chord
+    shift_far: float = 0.1  # per white key
+    shift_order: float = 1.2  # fingers in the wrong order from chord to chord: the hand turns or jumps
+    shift_strain: float = 0.4  # strain from chord to chord against that in a line
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,64 +77,94 @@ class CostTables:
     """Tables of one hand; keys are MIDI pitch - 21, fingers 0-4.
 
     single: (88, 5) a finger on a key.
-    together: (88, 88, 5, 5) two keys held at once. step: (88, 88, 5, 5) from one key to the next without a rest.
-    travel: (88, 88, 5, 5) metres that the hand moves in that step.
+    together: (88, 88, 5, 5) two keys held at once. step: (88, 88, 5, 5) from one key to the next in a line.
+    shift: (88, 88, 5, 5) from one key to the next where either belongs to a chord.
+    conflict: (88, 88, 5, 5) millimetres by which two fingers cannot hold two keys at once; 0 where they can.
     """
 
     single: Array
     together: Array
     step: Array
-    travel: Array
+    shift: Array
+    conflict: Array
 
 
+@lru_cache(maxsize=8)
 def cost_tables(
     side: HandSide, *, span: float = REFERENCE_SPAN, keyboard: Keyboard | None = None, weights: Weights | None = None
 ) -> CostTables:
+    """Tables of one hand. span: thumb tip to little fingertip, metres; longest stretches grow with it."""
     keyboard = keyboard or Keyboard()
     w = weights or Weights()
     x = keyboard.x * 1000.0 * (1.0 if side is HandSide.RIGHT else -1.0)
     distance = (x[None, :] - x[:, None])[:, :, None, None]  # from the first key to the second, towards the little finger
-    black = keyboard.black
     finger = np.arange(5)
     first, second = finger[:, None], finger[None, :]
     lower, upper = np.minimum(first, second), np.maximum(first, second)
     towards = np.where(first < second, distance, -distance)  # positive in the order of the fingers
+    limits = _limits(span)
+    same_finger = first == second
+    other_key = ~np.eye(KEY_COUNT, dtype=bool)[:, :, None, None]
+    backwards = ~same_finger & (towards < 0)
+    passing, crossing = backwards & (lower == 0), backwards & (lower > 0)
+    short, far = limits[0] - towards, towards - limits[5]
+    strain, off_natural = _strain(towards, limits, w), np.abs(towards - WHITE * (upper - lower)) / WHITE
+
+    together = w.held_wide * np.minimum(strain, 20.0) + w.natural_held * off_natural + 6.0 * passing
+    together = together + IMPOSSIBLE * ((far > 0) | (short > 0) | crossing | same_finger)
+    together = np.where(other_key, together, 0.0)
+
+    white_keys = np.abs(distance) / WHITE
+    eased = w.leap * (1.0 - np.exp(-strain / w.leap))
+    step = eased + w.natural * np.minimum(off_natural, 8.0) + 2.0 * (far > 0)
+    step = np.where(passing, _pass_cost(towards, keyboard.black, w), step)
+    step = np.where(crossing, w.crossing * np.exp(-np.maximum(white_keys - 2.0, 0.0) / 3.0) + eased + 4.0, step)
+    step = np.where(same_finger, w.jump_finger + w.jump_far * np.minimum(white_keys, 14.0), step)
+    step = np.where(other_key, step, w.change_on_key * ~same_finger)
+    step = step + w.three_four * ((lower == 2) & (upper == 3))
+
+    shift = w.shift_strain * eased + w.shift_order * backwards
+    shift = np.where(same_finger, w.shift + w.shift_far * np.minimum(white_keys, 14.0), shift)
+    shift = np.where(other_key, shift, 0.5 * w.change_on_key * ~same_finger)
+
+    conflict = np.maximum(np.maximum(far, short), 0.0)
+    conflict = np.where(same_finger, np.abs(distance), conflict)
+    single = np.tile(np.array([0.0, 0.0, 0.0, w.fourth, w.fifth]), (KEY_COUNT, 1))
+    single[keyboard.black] += np.array([w.thumb_black, 0.0, 0.0, w.fourth_black, w.little_black])
+    return CostTables(single, together, step, shift, np.where(other_key, conflict, 0.0))
+
+
+def _limits(span: float) -> Array:
+    """(6, 5, 5) millimetres: the stretches of a pair of fingers; the longest grow with the hand."""
     limits = np.zeros((6, 5, 5))
     for (low, high), semitones in STRETCHES.items():
         limits[:, low, high] = limits[:, high, low] = np.array(semitones) * SEMITONE
     limits[3:] *= span / REFERENCE_SPAN
-    thumb = lower == 0
-    same_finger = first == second
-    same_key = np.eye(KEY_COUNT, dtype=bool)[:, :, None, None]
-    passing = thumb & ~same_finger & (towards < 0)
-    crossing = ~thumb & ~same_finger & (towards < 0)
+    limits[5, 0, 4] = limits[5, 4, 0] = reach(span) * 1000.0
+    return limits
 
-    alone = np.where(thumb, 1.0, w.fingers_only) / SEMITONE
+
+def reach(span: float) -> float:
+    """Metres between the centres of the farthest keys that a hand of this span strikes together.
+
+    Thumb and little finger take their keys at the outer edges' inner side, so that almost the whole span counts.
+    """
+    return 0.97 * span
+
+
+def _strain(towards: Array, limits: Array, w: Weights) -> Array:
+    alone = np.where((np.arange(5)[:, None] == 0) | (np.arange(5)[None, :] == 0), 1.0, w.fingers_only) / SEMITONE
     tight = np.maximum(limits[2] - towards, 0.0) * w.tight + np.maximum(limits[1] - towards, 0.0) * w.harder
     wide = np.maximum(towards - limits[3], 0.0) * w.wide + np.maximum(towards - limits[4], 0.0) * w.harder
-    strain = np.minimum(alone * (tight + wide), 20.0)
-    strain = strain + w.natural * np.abs(towards - WHITE * (upper - lower)) / WHITE
-    beyond = (towards > limits[5]) | (towards < limits[0])
+    return alone * (tight + wide)
 
-    together = strain + np.where(beyond, IMPOSSIBLE, 0.0) + np.where(passing, 6.0, 0.0) + np.where(crossing, IMPOSSIBLE, 0.0)
-    together = np.where(same_finger, IMPOSSIBLE, together)
 
-    offset = WHITE * finger
-    travel = np.abs(distance - (offset[None, :] - offset[:, None]))
+def _pass_cost(towards: Array, black: NDArray[np.bool_], w: Weights) -> Array:
+    """Thumb under a finger, or the finger over the thumb: (88, 88, 5, 5), of use where one of both is the thumb."""
+    first, second = np.arange(5)[:, None], np.arange(5)[None, :]
     thumb_black = np.where(first == 0, black[:, None, None, None], black[None, :, None, None])
     other_black = np.where(first == 0, black[None, :, None, None], black[:, None, None, None])
-    beside = np.array([0.0, w.pass_second, 0.0, w.pass_fourth, w.pass_fifth])[upper]
-    pass_cost = w.passing + beside + w.pass_far * np.maximum(-towards / WHITE - 1.0, 0.0)
-    pass_cost = pass_cost + np.where(thumb_black & ~other_black, w.thumb_climbs, 0.0)
-    pass_cost = pass_cost + np.where(~thumb_black & other_black, w.thumb_dives, 0.0)
-    step = strain + np.where(beyond, 2.0, 0.0)
-    step = np.where(passing, pass_cost, step)
-    step = np.where(crossing, CROSSED + np.abs(towards) / WHITE, step)
-    step = np.where(same_finger, w.jump_finger + w.jump_far * np.abs(distance) / WHITE, step)
-    step = np.where(same_key, np.where(same_finger, 0.0, w.change_on_key), step)
-    step = step + np.where((lower == 2) & (upper == 3), w.three_four, 0.0)
-    travel = np.where(same_key, 0.0, travel)
-
-    single = np.tile(np.array([0.0, 0.0, 0.0, w.fourth, w.fifth]), (KEY_COUNT, 1))
-    single[black] += np.array([w.thumb_black, 0.0, 0.0, w.fourth_black, w.little_black])
-    return CostTables(single, together, step, travel / 1000.0)
+    beside = np.array([0.0, w.pass_second, 0.0, w.pass_fourth, w.pass_fifth])[np.maximum(first, second)]
+    cost = w.passing + beside + w.pass_far * np.clip(-towards / WHITE - 1.0, 0.0, 14.0)
+    cost = cost + np.where(thumb_black & ~other_black, w.thumb_climbs, 0.0)
+    return cost + np.where(~thumb_black & other_black, w.thumb_dives, 0.0)

@@ -1,36 +1,84 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """When each finger really strikes and leaves, once it is known which finger plays what."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from s2c_blender.wire.notes import Score
+from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.keyboard import LOWEST
+from s2c_blender.wire.notes import UNPLAYED, Score
+
+from .fingering_costs import CostTables
+from .playable import Playable
 
 Array = NDArray[np.float64]
 
-RETURN_TIME = 0.042  # seconds a key takes to rise and be struck again
+RETURN_TIME = 0.05  # seconds that a key is given to rise before it is struck again; half the interval where that is short
 SHORTEST_PRESS = 0.03
+LIFT = 0.04  # seconds from leaving one key to striking the next with the same finger, without the way between
+FINGER_SPEED = 1.5  # metres a second at which finger and hand travel
+LONGEST_WAY = 0.3  # seconds: what ends earlier than this before a strike is in nobody's way
 
 
-def strikes_and_releases(score: Score, hand: NDArray[np.int8], finger: NDArray[np.int8]) -> tuple[Array, Array]:
-    """Strike and release times (N,), seconds."""
-    strike = np.array([note.onset for note in score.notes], dtype=np.float64)
-    release = np.array([note.offset for note in score.notes], dtype=np.float64)
-    next_on_key: dict[int, float] = {}
-    next_of_finger: dict[tuple[int, int], tuple[float, int]] = {}
-    for index in np.argsort(-strike, kind="stable"):
-        note = score.notes[index]
-        if finger[index] == 0:
+@dataclass
+class _Down:
+    """A key that a hand has down."""
+
+    index: int
+    key: int
+    finger: int  # 0-4
+
+
+def strikes_and_releases(
+    score: Score, playable: Playable, finger: NDArray[np.int8], tables: dict[HandSide, CostTables]
+) -> tuple[Array, Array]:
+    """Strike and release times (N,), seconds. A finger leaves early only as far as what comes next needs it."""
+    strike = np.array([note.onset for note in score.notes], dtype=np.float64) + playable.delay
+    release = playable.offset.copy()
+    _make_way(score, playable, finger, tables, strike=strike, release=release)
+    _let_keys_rise(score, finger, strike=strike, release=release)
+    return strike, np.maximum(release, strike + SHORTEST_PRESS)
+
+
+def _make_way(
+    score: Score,
+    playable: Playable,
+    finger: NDArray[np.int8],
+    tables: dict[HandSide, CostTables],
+    *,
+    strike: Array,
+    release: Array,
+) -> None:
+    """A finger leaves its key in time for what its hand strikes next, where it cannot stay."""
+    down: dict[int, list[_Down]] = {side: [] for side in HandSide}
+    for index in np.argsort(strike, kind="stable").tolist():
+        if finger[index] == UNPLAYED:
             continue
-        latest = release[index]
-        if note.pitch in next_on_key:
-            following = next_on_key[note.pitch]
-            latest = min(latest, following - min(RETURN_TIME, 0.5 * (following - strike[index])))
-        own = (int(hand[index]), int(finger[index]))
-        if own in next_of_finger and next_of_finger[own][1] != note.pitch:
-            following = next_of_finger[own][0]
-            latest = min(latest, following - min(0.05, 0.5 * (following - strike[index])))
-        release[index] = max(latest, strike[index] + SHORTEST_PRESS)
-        next_on_key[note.pitch] = strike[index]
-        next_of_finger[own] = (strike[index], note.pitch)
-    return strike, release
+        side = HandSide(int(playable.hand[index]))
+        now = _Down(index, score.notes[index].pitch - LOWEST, int(finger[index]) - 1)
+        time = strike[index]
+        stays = []
+        for other in down[side]:
+            if release[other.index] < time - LONGEST_WAY or other.key == now.key:
+                continue
+            stays.append(other)
+            conflict = tables[side].conflict[other.key, now.key, other.finger, now.finger] / 1000.0
+            if conflict > 0:
+                way = LIFT * (other.finger == now.finger) + conflict / FINGER_SPEED
+                held = time - strike[other.index]
+                release[other.index] = min(release[other.index], time - min(way, 0.5 * held))
+        down[side] = [*stays, now]
+
+
+def _let_keys_rise(score: Score, finger: NDArray[np.int8], *, strike: Array, release: Array) -> None:
+    following: dict[int, float] = {}
+    for index in np.argsort(-strike, kind="stable").tolist():
+        if finger[index] == UNPLAYED:
+            continue
+        pitch = score.notes[index].pitch
+        if pitch in following:
+            interval = following[pitch] - strike[index]
+            release[index] = min(release[index], following[pitch] - min(RETURN_TIME, 0.5 * interval))
+        following[pitch] = strike[index]

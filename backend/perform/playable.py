@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ten fingers can strike: doubled notes, notes for the other hand, rolled chords, and what nobody can play."""
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.keyboard import LOWEST, Keyboard
+from s2c_blender.wire.notes import Score, pitch_name
+
+from .fingering_costs import reach
+
+Array = NDArray[np.float64]
+
+TOGETHER = 0.03  # seconds between onsets that are one strike of the hand
+ONE_STROKE = 0.05  # seconds between onsets of one pitch that are one stroke of its key
+BARELY_HELD = 0.06  # seconds: a note that ends so soon after a strike does not bind its finger
+ROLL = 0.04  # seconds to either side of the onset over which a wide chord may be rolled
+ROLL_SPEED = 1.2  # metres a second at which the hand opens in a roll
+WIDEST_ROLL = 0.09  # metres beyond the reach that a roll bridges
+FINGERS = 5
+LONGEST_LOOK = 8.0  # seconds back in which held notes are looked for
+
+
+@dataclass
+class Playable:
+    """The notes as hands can take them; arrays over the score's notes (N).
+
+    hand: who plays it. played: False where nobody can, or another stroke of the same key has it already.
+    offset: seconds, where one stroke serves two notes the later end. delay: seconds between onset and strike (rolls).
+    """
+
+    hand: NDArray[np.int8]
+    played: NDArray[np.bool_]
+    offset: Array
+    delay: Array
+    remarks: list[str]
+
+
+def make_playable(score: Score, hand: NDArray[np.int8], *, span: float) -> Playable:
+    """Decide which notes are struck, by which hand, and when within a rolled chord."""
+    count = len(score.notes)
+    result = Playable(hand.astype(np.int8), np.ones(count, bool), np.array([n.offset for n in score.notes]), np.zeros(count), [])
+    _merge_strokes(score, result)
+    x = Keyboard().x[[note.pitch - LOWEST for note in score.notes]] if count else np.zeros(0)
+    strike = _Strike(score, result, x, reach(span))
+    for side, group in _groups(score, result):
+        strike.settle(group, side)
+    return result
+
+
+def named(score: Score, index: int) -> str:
+    note = score.notes[index]
+    return f"{pitch_name(note.pitch)} at {note.onset:.2f} s"
+
+
+def _merge_strokes(score: Score, result: Playable) -> None:
+    """Of two notes on one key within 50 ms, one is struck; it lasts as long as the longer one."""
+    last: dict[int, int] = {}
+    for index, note in enumerate(score.notes):
+        earlier = last.get(note.pitch)
+        if earlier is None or note.onset - score.notes[earlier].onset > ONE_STROKE:
+            last[note.pitch] = index
+            continue
+        kept, doubled = earlier, index
+        if note.finger is not None and score.notes[earlier].finger is None:
+            kept, doubled = index, earlier
+            last[note.pitch] = index
+        result.played[doubled] = False
+        result.offset[kept] = max(result.offset[kept], result.offset[doubled])
+        other = result.hand[kept] != result.hand[doubled]
+        result.remarks.append(f"{named(score, doubled)}: doubled {'with the other hand' if other else 'in the same hand'}")
+
+
+def _groups(score: Score, result: Playable) -> list[tuple[HandSide, list[int]]]:
+    """What each hand strikes together, in order of time."""
+    groups: list[tuple[HandSide, list[int]]] = []
+    latest: dict[HandSide, list[int]] = {}
+    for index, note in enumerate(score.notes):
+        if not result.played[index]:
+            continue
+        side = HandSide(int(result.hand[index]))
+        if side in latest and note.onset - score.notes[latest[side][0]].onset <= TOGETHER:
+            latest[side].append(index)
+        else:
+            latest[side] = [index]
+            groups.append((side, latest[side]))
+    return groups
+
+
+@dataclass
+class _Strike:
+    """What one hand strikes together: made to fit under it."""
+
+    score: Score
+    result: Playable
+    x: Array
+    reach: float
+
+    def settle(self, group: list[int], side: HandSide) -> None:
+        mine = list(group)
+        while len(mine) > 1 and (len(mine) > FINGERS or self._width(mine) > self.reach):
+            inner = (min if side is HandSide.RIGHT else max)(mine, key=lambda i: self.x[i])
+            if not self._other_takes(inner, side):
+                break
+            mine.remove(inner)
+        self._drop_or_roll(mine, side)
+
+    def _width(self, indices: list[int]) -> float:
+        return float(np.ptp(self.x[indices]))
+
+    def _other_takes(self, index: int, side: HandSide) -> bool:
+        """Give the note to the other hand, if it has a finger free and is near."""
+        other = HandSide(1 - side)
+        if self.score.notes[index].finger is not None:
+            return False
+        busy = self._busy(index, other)
+        if not busy or len(busy) >= FINGERS or self._width([*busy, index]) > self.reach:
+            return False
+        self.result.hand[index] = other
+        self.result.remarks.append(f"{named(self.score, index)}: taken by the {other.word} hand")
+        return True
+
+    def _busy(self, index: int, other: HandSide) -> list[int]:
+        """Notes that the other hand has down or strikes at the moment of this one."""
+        notes, result = self.score.notes, self.result
+        onset = notes[index].onset
+        first = bisect_left(notes, onset - LONGEST_LOOK, key=lambda note: note.onset)
+        last = bisect_right(notes, onset + 2 * TOGETHER, key=lambda note: note.onset)
+        return [
+            i
+            for i in range(first, last)
+            if result.hand[i] == other and result.played[i] and result.offset[i] > onset - 2 * TOGETHER
+        ]
+
+    def _drop_or_roll(self, mine: list[int], side: HandSide) -> None:
+        while len(mine) > FINGERS:
+            ordered = sorted(mine, key=lambda i: self.x[i])
+            gaps = [self.x[c] - self.x[a] for a, c in zip(ordered, ordered[2:], strict=False)]
+            self._drop(mine, ordered[1 + int(np.argmin(gaps))], "no finger is free")
+        while len(mine) > 1 and self._width(mine) > self.reach + WIDEST_ROLL:
+            inner = (min if side is HandSide.RIGHT else max)(mine, key=lambda i: self.x[i])
+            self._drop(mine, inner, "out of reach")
+        excess = self._width(mine) - self.reach
+        if excess > 0:
+            self._roll(mine, excess)
+
+    def _drop(self, mine: list[int], index: int, why: str) -> None:
+        mine.remove(index)
+        self.result.played[index] = False
+        self.result.remarks.append(f"{named(self.score, index)}: {why}")
+
+    def _roll(self, mine: list[int], excess: float) -> None:
+        """Upwards, as long as the hand needs to open: the onset lies in the middle."""
+        ordered = sorted(mine, key=lambda i: self.x[i])
+        onsets = np.array([self.score.notes[i].onset for i in ordered])
+        half = float(np.clip(excess / ROLL_SPEED, 0.03, 2 * ROLL)) / 2
+        # Linear in place, not in rank: the hand travels evenly.
+        place = (self.x[ordered] - self.x[ordered[0]]) / self._width(mine) * 2.0 - 1.0
+        wanted = onsets.mean() + half * place
+        self.result.delay[ordered] = np.clip(wanted - onsets, -ROLL, ROLL)
+        names = " ".join(pitch_name(self.score.notes[i].pitch) for i in ordered)
+        self.result.remarks.append(f"{names} at {onsets.min():.2f} s: wider than the hand, rolled over {2000 * half:.0f} ms")
