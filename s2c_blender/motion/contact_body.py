@@ -64,8 +64,8 @@ def closest_hands(surface: Surface, points: Array, times: Array) -> Closest:
     right, left = (np.flatnonzero(surface.hand == hand) for hand in HandSide)
     if not len(right) or not len(left):
         return Closest()
-    posed = [_posed(surface, points, _some(faces, _COARSE_HAND)) for faces in (right, left)]
-    i, _ = _least(*posed, np.inf)
+    coarse_right, coarse_left = (_posed(surface, points, _some(faces, _COARSE_HAND)) for faces in (right, left))
+    i, _ = _least(coarse_right, coarse_left, np.inf)
     if i is None:
         return Closest()
     return Closest(_refined(surface, points[i], right, left), float(times[i]), "hands")
