@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How well merged files are split between the hands, and what the fingering costs: one line per piece of a folder.
+
+`python -m tests.bench.bench_fingering FOLDER [--json FILE]`; pieces must tell the hands apart themselves.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from backend.perform.fingering import assign_fingers
+from backend.perform.hands_split import assign_hands
+from backend.score import merge_hands, read_midi
+from s2c_blender.wire.keyboard import LOWEST, Keyboard
+from s2c_blender.wire.notes import Fingering, Score
+
+SAME_FINGER_WINDOW = 0.120  # seconds
+LEGATO = 0.03  # seconds of silence up to which two notes still belong together
+
+
+def measure(path: Path) -> dict[str, float | str]:
+    score = read_midi(path)
+    hand = np.array([-1 if note.hand is None else note.hand for note in score.notes])
+    begun = time.perf_counter()
+    split = assign_hands(merge_hands(score))
+    split_time = time.perf_counter() - begun
+    begun = time.perf_counter()
+    fingering = assign_fingers(score, assign_hands(score))
+    finger_time = time.perf_counter() - begun
+    known = hand >= 0
+    pitch = np.array([note.pitch for note in score.notes])
+    sounding = sum(note.offset - note.onset for note in score.notes)
+    cut = sum(max(note.offset - end, 0.0) for note, end in zip(score.notes, fingering.release, strict=True))
+    crossed, stretched, repeated = awkward(score, fingering)
+    return {
+        "piece": path.stem,
+        "notes": len(score.notes),
+        "hands": float(np.mean(split[known] == hand[known])) if known.any() else float("nan"),
+        "middle_c": float(np.mean((pitch[known] < 60) == hand[known])) if known.any() else float("nan"),
+        "unplayed": int((~fingering.played).sum()),
+        "crossed": crossed,
+        "stretched": stretched,
+        "same_finger": repeated,
+        "cut_short": cut / sounding,
+        "split_notes_per_second": len(score.notes) / split_time,
+        "finger_notes_per_second": len(score.notes) / finger_time,
+    }
+
+
+def awkward(score: Score, fingering: Fingering, *, span: float = 0.22) -> tuple[int, int, int]:
+    """Notes reached by crossing fingers 2-5, by a stretch past the span, or by the same finger within 120 ms.
+
+    Between successive strikes of a hand that are not separated by a rest; chords are struck together and looked at within.
+    """
+    x = Keyboard().x
+    crossed = stretched = repeated = 0
+    for side in (0, 1):
+        sign = 1.0 if side == 0 else -1.0
+        mine = [i for i in np.argsort(fingering.strike, kind="stable") if fingering.hand[i] == side and fingering.played[i]]
+        for before, now in zip(mine, mine[1:], strict=False):
+            a, b = score.notes[before], score.notes[now]
+            if a.pitch == b.pitch or a.offset < b.onset - LEGATO:
+                continue
+            towards = sign * (x[b.pitch - LOWEST] - x[a.pitch - LOWEST])
+            first, second = int(fingering.finger[before]), int(fingering.finger[now])
+            crossed += min(first, second) > 1 and first != second and (second - first) * towards < 0
+            held = fingering.release[before] > fingering.strike[now]
+            stretched += bool(held and abs(towards) > span)
+            repeated += first == second and fingering.strike[now] - fingering.strike[before] < SAME_FINGER_WINDOW
+    return crossed, stretched, repeated
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder of .mid files whose tracks are the two hands")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    arguments = parser.parse_args()
+    rows = [measure(path) for path in sorted(arguments.folder.glob("*.mid"))]
+    if not rows:
+        parser.error(f"no .mid files in {arguments.folder}")
+    print(f"{'piece':<44}{'notes':>6}{'hands':>7}{'mid C':>7}{'unpl.':>6}{'cross':>6}{'wide':>5}{'same':>5}{'cut %':>7}{'n/s':>8}")
+    for row in rows:
+        print(
+            f"{row['piece']:<44}{row['notes']:>6}{row['hands']:>7.3f}{row['middle_c']:>7.3f}{row['unplayed']:>6}"
+            f"{row['crossed']:>6}{row['stretched']:>5}{row['same_finger']:>5}{100 * row['cut_short']:>7.2f}"
+            f"{row['finger_notes_per_second']:>8.0f}"
+        )
+    notes = sum(row["notes"] for row in rows)
+    weighted = {name: sum(row[name] * row["notes"] for row in rows) / notes for name in ("hands", "middle_c", "cut_short")}
+    mean = float(np.mean([row["hands"] for row in rows]))
+    odd = sum(row["crossed"] + row["stretched"] + row["same_finger"] for row in rows)
+    print(f"hands right: {100 * weighted['hands']:.2f} % of notes, {100 * mean:.2f} % mean of pieces, worst "
+          f"{100 * min(row['hands'] for row in rows):.1f} %; middle C {100 * weighted['middle_c']:.1f} %")
+    print(f"awkward: {odd} of {notes} notes ({1000 * odd / notes:.2f} in 1,000); cut short {100 * weighted['cut_short']:.2f} %")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
