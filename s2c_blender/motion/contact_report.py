@@ -4,6 +4,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ..wire.notes import pitch_name
 from .contact_scores import Miss, NoteScores
 
 _LISTED = 12
@@ -76,7 +77,7 @@ class ContactReport:
             f"  timing  median {1e3 * s.timing_median:.1f}  P95 {1e3 * s.timing_p95:.1f}  max {1e3 * s.timing_max:.1f} ms"
             f"  (mean {1e3 * s.timing_bias:+.1f})",
             f"  fit     gap P95 {1e3 * f.gap_p95:.2f} mm  penetration P99 {1e3 * f.penetration_p99:.2f}"
-            f"  max {1e3 * f.penetration_max:.2f} mm{_at(f.penetration_time)}",
+            f"  max {1e3 * f.penetration_max:.2f} mm{_at(f.penetration_time, '' if f.penetration_key is None else pitch_name(f.penetration_key))}",
             f"  finger  {'unknown' if s.right_finger is None else f'{s.right_finger:.3f} right'}",
             f"  body    limits {'not looked at' if b.limit_violations is None else f'{100 * b.limit_violations:.2f} % outside'}"
             f"  hands {_millimetres(b.hands_distance)}{_at(b.hands_time)}"
