@@ -7,13 +7,13 @@ import bpy
 import numpy as np
 
 from ..motion.hand_rig import HandRig, hand_skeleton, load_hand_rig
-from ..motion.skeleton import HandSkeleton
 from ..wire.clip import Clip
 from ..wire.hands import JOINTS, HandSide
 from .action import write_curves
 from .armature import HAND, WAITING, bone_name, build_armature, hand_curves
 from .marks import mark
 from .skin import FLUSH, flush, nail_material, skin_material
+from .sleeves import add_sleeve
 from .timing import frame_at, rate
 
 ACTION = "Hands"
@@ -28,25 +28,32 @@ class HandObjects:
     mesh: bpy.types.Object
 
 
-def build_hands(collection: bpy.types.Collection, *, span: float = 0.22) -> tuple[HandObjects, HandObjects]:
-    """Right and left hand of that span (metres, thumb tip to little fingertip), new, at rest, linked into `collection`."""
+def build_hands(collection: bpy.types.Collection, *, span: float = 0.22, sleeves: bool = True) -> tuple[HandObjects, HandObjects]:
+    """Right and left hand of that span (metres, thumb tip to little fingertip), new, at rest, linked into `collection`.
+
+    `sleeves` clothes the forearms' ends; they are objects of their own, without `s2c_hand`.
+    """
     rig = load_hand_rig()
     skeleton = hand_skeleton(rig, span=span)
-    right, left = (_build(rig, skeleton, side, collection=collection) for side in HandSide)
-    return right, left
+    scale = span / rig.span
+    hands = []
+    for side in HandSide:
+        armature = build_armature(skeleton, side, collection=collection)
+        hands.append(HandObjects(side, armature, _skinned(rig, armature, side, scale=scale)))
+        collection.objects.link(hands[-1].mesh)
+        if sleeves:
+            add_sleeve(rig, armature, side, scale=scale, collection=collection)
+    return hands[0], hands[1]
 
 
-def _build(rig: HandRig, skeleton: HandSkeleton, side: HandSide, *, collection: bpy.types.Collection) -> HandObjects:
-    armature = build_armature(skeleton, side, collection=collection)
-    scale = float(np.linalg.norm(skeleton.tips[side, 2]) / np.linalg.norm(rig.tips[2]))
+def _skinned(rig: HandRig, armature: bpy.types.Object, side: HandSide, *, scale: float) -> bpy.types.Object:
     mesh = mark(bpy.data.objects.new(f"Hand Skin{side.suffix}", skin_mesh(rig, side, scale=scale)))
     mesh[HAND] = side.word
     _weigh(mesh, rig, side)
     mesh.parent = armature
     modifier = mesh.modifiers.new("Armature", "ARMATURE")
     modifier.object = armature
-    collection.objects.link(mesh)
-    return HandObjects(side, armature, mesh)
+    return mesh
 
 
 def skin_mesh(rig: HandRig, side: HandSide, *, scale: float) -> bpy.types.Mesh:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How hands look: materials of skin and nails, and where the blood shows through the skin."""
+"""How hands look: materials of skin, nails and sleeves, and where the blood shows through the skin."""
 
 import bpy
 import numpy as np
@@ -15,7 +15,8 @@ FLUSH = "s2c_flush"  # point attribute: 0 pale, 1 rosy
 
 _PALE, _ROSY, _DEEP = (0.62, 0.365, 0.255), (0.60, 0.25, 0.175), (0.50, 0.265, 0.175)
 _NAIL, _NAIL_EDGE = (0.66, 0.37, 0.30), (0.78, 0.66, 0.57)
-_PLAIN_SKIN, _PLAIN_NAIL = (0.62, 0.40, 0.30), (0.72, 0.50, 0.43)
+_PLAIN_SKIN, _PLAIN_NAIL = (0.86, 0.585, 0.455), (0.93, 0.70, 0.61)  # lighter: the Workbench's lamps are dim
+_CLOTH = {"Hand Cuff": ((0.74, 0.74, 0.72), (0.90, 0.90, 0.88)), "Hand Sleeve": ((0.020, 0.024, 0.040), (0.085, 0.095, 0.14))}
 _BLOOD = (1.0, 0.30, 0.15)  # how far red, green and blue light wander under the skin, as shares of the scale
 _DEPTH = 0.004  # metres
 
@@ -83,6 +84,19 @@ def nail_material() -> bpy.types.Material:
     shader.inputs["Subsurface Weight"].default_value = 0.35
     shader.inputs["Subsurface Radius"].default_value = _BLOOD
     shader.inputs["Subsurface Scale"].default_value = 0.5 * _DEPTH
+    return made
+
+
+def cloth_material(name: str) -> bpy.types.Material:
+    """Cloth of cuffs or sleeves, made on first use; one that the person has altered stays as it is."""
+    found = _existing(name)
+    if found is not None:
+        return found
+    colour, plain = _CLOTH[name]
+    made, _, shader = _new(name, plain, 0.85)
+    shader.inputs["Base Color"].default_value = (*colour, 1.0)
+    shader.inputs["Roughness"].default_value = 0.85
+    shader.inputs["Sheen Weight"].default_value = 0.25
     return made
 
 

@@ -10,7 +10,7 @@ from s2c_blender.motion import rotation  # noqa: E402
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig, skin  # noqa: E402
 from s2c_blender.motion.skeleton import forward  # noqa: E402
 from s2c_blender.scene.armature import bone_name, hand_curves, pose_channels  # noqa: E402
-from s2c_blender.scene.hands import HandObjects, animate_hands, build_hands  # noqa: E402
+from s2c_blender.scene.hands import animate_hands, build_hands  # noqa: E402
 from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.hands import FINGER_JOINTS, JOINTS, HandSide  # noqa: E402
 from s2c_blender.wire.notes import Fingering, Score  # noqa: E402
@@ -149,9 +149,25 @@ def test_hands_can_live_in_a_collection_that_is_hidden(scene):
     hidden = bpy.data.collections.new("Hidden")
     scene.collection.children.link(hidden)
     bpy.context.view_layer.layer_collection.children["Hidden"].exclude = True
-    right, left = build_hands(hidden)
-    assert isinstance(right, HandObjects)
+    right, left = build_hands(hidden, sleeves=False)
     assert set(hidden.objects) == {right.armature, right.mesh, left.armature, left.mesh}
+
+
+def test_sleeves_take_no_part_in_contact_and_reach_for_the_elbow(scene):
+    clip = random_clip(4)
+    hands = build_hands(scene.collection)
+    assert sum("s2c_hand" in ob for ob in scene.objects) == 4
+    for hand in hands:
+        for path, values in pose_channels(hand.armature, clip.rotation[:, hand.side], clip.translation[:, hand.side]).items():
+            hand.armature.path_resolve(path)[:] = values[1]
+    bpy.context.view_layer.update()
+    for hand in hands:
+        suffix = hand.side.suffix
+        sleeve, elbow = (np.array(bpy.data.objects[name + suffix].matrix_world) for name in ("Sleeve", "Elbow"))
+        to_elbow = elbow[:3, 3] - sleeve[:3, 3]
+        assert -sleeve[:3, 1] @ to_elbow / np.linalg.norm(to_elbow) > 0.9999
+        # It hangs on the wrist: 56 mm up the forearm.
+        assert np.linalg.norm(sleeve[:3, 3] - clip.translation[1, hand.side]) == pytest.approx(0.056, abs=0.012)
 
 
 def test_curves_carry_the_clip_frames(scene):
