@@ -20,6 +20,8 @@ Choices = NDArray[np.intp]
 
 FIXED = 1000.0  # cost of going against the person
 LEARNED = 3.0  # cost of another finger than a practised scale's
+LEARNED_END = 0.8  # the same where a run begins and ends
+MEMORY = 0.6  # weight of the way from the strike before the last
 LET_GO = 7.0  # cost of taking a finger off a key that should be held
 HURRY = 8.0  # cost of one finger on two keys in a row faster than
 HURRIED = 0.13  # seconds
@@ -52,31 +54,35 @@ def choices(count: int) -> Choices:
 
 
 def best_fingers(slices: list[Slice], tables: CostTables) -> dict[int, int]:
-    """Finger 0-4 of every struck note, by its index in the score."""
+    """Finger 0-4 of every struck note, by its index in the score.
+
+    Of second order: a step is judged from the strike before and, with less weight, from the one before that, so that the hand
+    has a position and not only a last finger.
+    """
+    if not slices:
+        return {}
     costs = _Costs(tables)
-    total = np.zeros(0)
-    back: list[NDArray[np.intp]] = []
-    before: Slice | None = None
-    for now in slices:
-        cost = costs.of(now)
-        if before is not None:
-            links = costs.between(before, now)
-            links += total[:, None]
-            best = links.argmin(axis=0)
-            back.append(best)
-            cost = cost + links[best, np.arange(len(best))]
-            cost -= cost.min()
-        total, before = cost, now
+    ways = costs.of(slices[0])[None, :]  # (S before, S now) cost of the best way to each pair of states
+    back: list[NDArray[np.intp]] = []  # from the third slice on: best state two strikes ago, for each pair
+    for position in range(1, len(slices)):
+        before, now = slices[position - 1], slices[position]
+        if position > 1:
+            tails = ways[:, :, None] + costs.apart(slices[position - 2], now)[:, None, :]
+            back.append(tails.argmin(axis=0))
+            tails = tails.min(axis=0)
+        else:
+            tails = ways.T
+        ways = tails + costs.between(before, now) + costs.of(now)
+        ways -= ways.min()
+    earlier, state = divmod(int(ways.argmin()), ways.shape[1])
     fingers: dict[int, int] = {}
-    state = int(total.argmin()) if slices else 0
     for position in range(len(slices) - 1, -1, -1):
         now = slices[position]
-        row = choices(len(now.notes))[state]
-        for index, struck, finger in zip(now.notes, now.struck, row.tolist(), strict=True):
+        for index, struck, finger in zip(now.notes, now.struck, choices(len(now.notes))[state].tolist(), strict=True):
             if struck:
                 fingers[index] = finger
         if position:
-            state = int(back[position - 1][state])
+            earlier, state = int(back[position - 2][earlier, state]) if position > 1 else 0, earlier
     return fingers
 
 
@@ -86,7 +92,7 @@ class _Costs:
     def __init__(self, tables: CostTables) -> None:
         self._tables = tables
         self._nodes: dict[tuple, Array] = {}
-        self._links: dict[tuple, tuple[Array, Array, Array]] = {}
+        self._moves: dict[tuple, tuple[Array, Array]] = {}
 
     def of(self, now: Slice) -> Array:
         """(S,) of a slice's states by themselves."""
@@ -113,26 +119,34 @@ class _Costs:
 
     def between(self, before: Slice, now: Slice) -> Array:
         """(S before, S now) of each state after each state; a new array."""
-        stays = tuple((a, now.notes.index(i)) for a, i in enumerate(before.notes) if i in now.notes)
-        situation = (before.pitches, before.struck, now.pitches, now.struck, stays)
-        parts = self._links.get(situation)
-        if parts is None:
-            parts = self._links[situation] = self._link(before, now, stays)
-        moves, same_finger, let_go = parts
-        rest = max(now.time - before.end - 0.03, 0.0)
-        cost = moves * (1.0 - REST_EASES * (1.0 - np.exp(-rest / REST))) + let_go
+        moves, same_finger = self._move(before, now, line=sum(before.struck) == 1 and sum(now.struck) == 1)
+        cost = moves * _eased(before, now)
         if now.time - before.time < HURRIED:
+            cost += HURRY * same_finger
+        if not all(now.struck):
+            old, new = choices(len(before.notes)), choices(len(now.notes))
+            for a, index in enumerate(before.notes):
+                if index in now.notes:
+                    cost += LET_GO * (old[:, a, None] != new[None, :, now.notes.index(index)])
+        return cost
+
+    def apart(self, earlier: Slice, now: Slice) -> Array:
+        """(S earlier, S now) of states with one strike between them; a new array."""
+        moves, same_finger = self._move(earlier, now, line=False)
+        cost = moves * (MEMORY * _eased(earlier, now))
+        if now.time - earlier.time < HURRIED:
             cost += HURRY * same_finger
         return cost
 
-    def _link(self, before: Slice, now: Slice, stays: tuple[tuple[int, int], ...]) -> tuple[Array, Array, Array]:
+    def _move(self, before: Slice, now: Slice, *, line: bool) -> tuple[Array, Array]:
+        """(S before, S now) cost of the hand's way, and how many fingers strike two keys in turn."""
+        situation = (before.pitches, before.struck, now.pitches, now.struck, line)
+        parts = self._moves.get(situation)
+        if parts is not None:
+            return parts
         old, new = choices(len(before.notes)), choices(len(now.notes))
         moves = np.zeros((len(old), len(new)))
         same_finger = np.zeros_like(moves)
-        let_go = np.zeros_like(moves)
-        for a, b in stays:
-            let_go += LET_GO * (old[:, a, None] != new[None, :, b])
-        line = sum(before.struck) == 1 and sum(now.struck) == 1
         table = self._tables.step if line else self._tables.shift
         share = 1.0 / max(sum(before.struck), sum(now.struck))
         for a in np.flatnonzero(before.struck):
@@ -141,4 +155,11 @@ class _Costs:
                 moves += share * table[before.pitches[a] - LOWEST, now.pitches[b] - LOWEST, was, becomes]
                 if before.pitches[a] != now.pitches[b]:
                     same_finger += was == becomes
-        return moves, same_finger, let_go
+        self._moves[situation] = moves, same_finger
+        return moves, same_finger
+
+
+def _eased(before: Slice, now: Slice) -> float:
+    """Rests make the way easier: what is left of its cost."""
+    rest = max(now.time - before.end - 0.03, 0.0)
+    return 1.0 - REST_EASES * (1.0 - float(np.exp(-rest / REST)))

@@ -10,7 +10,7 @@ from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import LOWEST, Keyboard
 from s2c_blender.wire.notes import UNPLAYED, Fingering, Score
 
-from .finger_path import FIXED, LEARNED, Slice, best_fingers
+from .finger_path import FIXED, LEARNED, LEARNED_END, Slice, best_fingers
 from .fingering_costs import CostTables, cost_tables, reach
 from .playable import BARELY_HELD, TOGETHER, Playable, make_playable
 from .runs import find_runs, run_fingers
@@ -77,14 +77,15 @@ def _fits(x: list[float], span: float) -> bool:
 
 
 def _with_learned(slices: list[Slice], *, side: HandSide, tables: CostTables) -> list[Slice]:
-    """Adds the wish for the fingers of practised scales and arpeggios; a run's ends stay free."""
+    """Adds the wish for the fingers of practised scales and arpeggios; a run's ends are nearly free."""
     column = [current.struck.index(True) if sum(current.struck) == 1 else -1 for current in slices]
     pitches = [current.pitches[c] if c >= 0 else -1 for current, c in zip(slices, column, strict=True)]
     together = np.diff([current.time for current in slices], prepend=-np.inf) < RUN_PACE
     result = list(slices)
     for start, stop in find_runs(pitches, together):
         fingers = run_fingers(pitches[start:stop], tables, mirrored=side is HandSide.LEFT)
-        for position in range(start + 1, stop - 1):
-            wish = (column[position], int(fingers[position - start]), LEARNED)
-            result[position] = replace(slices[position], wishes=(*slices[position].wishes, wish))
+        for position in range(start, stop):
+            price = LEARNED if start < position < stop - 1 else LEARNED_END
+            wish = (column[position], int(fingers[position - start]), price)
+            result[position] = replace(result[position], wishes=(*result[position].wishes, wish))
     return result

@@ -22,6 +22,7 @@ MIDDLE_OCTAVE = 48
 GROUPINGS = {3: ((3,),), 4: ((4,),), 5: ((2, 3),), 6: ((3, 3), (2, 4)), 7: ((3, 4),), 8: ((4, 4), (2, 3, 3))}
 GROUP_FINGERS = {2: ((0, 1), (0, 2)), 3: ((0, 1, 2), (0, 1, 3)), 4: ((0, 1, 2, 3),)}
 CHROMATIC = 12
+ARPEGGIO = 4  # keys in an octave up to which a run is a broken chord; within one octave that is one position of the hand
 
 
 def find_runs(pitches: list[int], together: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -52,7 +53,7 @@ def find_runs(pitches: list[int], together: NDArray[np.bool_]) -> list[tuple[int
 def _repeats(pitches: list[int]) -> bool:
     """Whether a rising or falling line goes on beyond an octave with the same notes."""
     period = next((i for i, pitch in enumerate(pitches) if abs(pitch - pitches[0]) >= 12), 0)
-    if not period or len(pitches) < period + 1 or period not in (*GROUPINGS, CHROMATIC):
+    if period not in (*GROUPINGS, CHROMATIC) or len(pitches) < period + (1 if period > ARPEGGIO else 2):
         return False
     return all(abs(pitches[i + period] - pitches[i]) == 12 for i in range(len(pitches) - period))
 
