@@ -3,7 +3,6 @@
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
@@ -77,6 +76,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _generate(options: argparse.Namespace) -> int:
     from s2c_blender.wire.messages import Generate
+    from s2c_blender.wire.terminal import ProgressBar
 
     from . import pipeline
 
@@ -99,46 +99,6 @@ def _generate(options: argparse.Namespace) -> int:
         bar.end()
     print(clip)
     return 0
-
-
-class ProgressBar:
-    """A job's progress on stderr: one line that moves on a terminal, one line a stage elsewhere."""
-
-    WIDTH = 30
-
-    def __init__(self) -> None:
-        self._moving = sys.stderr.isatty()
-        self._stage = ""
-        self._shown = 0.0
-
-    def report(self, stage: str, done: int, total: int) -> None:
-        new = stage != self._stage
-        if self._moving:
-            if new and self._stage:
-                print(file=sys.stderr)
-            now = time.monotonic()
-            if new or done >= total or now - self._shown > 0.1:
-                self._shown = now
-                full = self.WIDTH * min(done, total) // max(total, 1)
-                bar = "#" * full + "." * (self.WIDTH - full)
-                percent = 100 * min(done, total) // max(total, 1)
-                print(f"\r{stage:<12}[{bar}] {percent:3d} %", end="", flush=True, file=sys.stderr)
-        elif new:
-            print(f"{stage} ...", flush=True, file=sys.stderr)
-        self._stage = stage
-
-    def warn(self, warning: PianoHandsError) -> None:
-        self.end()
-        print(f"warning: {warning.message}", warning.hint, sep="\n  ", file=sys.stderr)
-
-    def cancelled(self) -> bool:
-        return False
-
-    def end(self) -> None:
-        """Leave the moving line."""
-        if self._moving and self._stage:
-            print(file=sys.stderr)
-        self._stage = ""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The way from a MIDI file to a clip and its sound: refuse what cannot work first, then work, then put both files in place."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
@@ -46,9 +47,7 @@ def generate(request: Generate, listener: Listener) -> Path:
     from .listen.synth import render_score
     from .perform import Settings, perform
 
-    settings = Settings(
-        fps=request.fps, seed=request.seed, hand_size=request.hand_size, style=request.style, octave=request.octave
-    )
+    settings = Settings(fps=request.fps, seed=request.seed, hand_size=request.hand_size, style=request.style, octave=request.octave)
 
     def report(stage: str, done: int, total: int) -> None:
         listener.report(stage, done, total)
@@ -159,10 +158,11 @@ def _warn_of_length(seconds: float, listener: Listener) -> None:
     if seconds <= config.WARN_SECONDS:
         return
     hours, minutes = divmod(round(seconds / 60), 60)
+    work = seconds * config.WORK_PER_SECOND / 60
     listener.warn(
         PianoHandsError(
             "long-piece",
-            f"This piece lasts {hours} h {minutes:02d} min: it will take about {seconds * config.WORK_PER_SECOND / 60:.0f} minutes.",
+            f"This piece lasts {hours} h {minutes:02d} min: it will take about {work:.0f} minutes.",
             "You can cancel, and limit the seconds or cut the file into its movements.",
         )
     )
@@ -181,7 +181,5 @@ def _put_in_place(staged: dict[Path, Path]) -> None:
 
 
 def _forget(path: Path) -> None:
-    try:
+    with contextlib.suppress(OSError):  # it was never made
         path.unlink()
-    except OSError:
-        pass  # it was never made

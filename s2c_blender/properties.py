@@ -19,7 +19,7 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
     )
     folder: bpy.props.StringProperty(
         name="Folder",
-        description="Where the take and its sound are kept. Empty: beside the saved .blend file, else in the extension's own folder",
+        description="Where the take and its sound go. Empty: beside the saved .blend file, else in the extension's own folder",
         subtype="DIR_PATH",
     )
     seed: bpy.props.IntProperty(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A handle on a running backend: say something, hear what was said since, cancel, end. Never waits but in `close`; no bpy."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -95,10 +96,8 @@ class Backend:
         self._gone = True
         self._send(Shutdown())
         if self._child.stdin is not None:
-            try:
+            with contextlib.suppress(OSError):  # a dead child's pipe
                 self._child.stdin.close()
-            except OSError:
-                pass  # a dead child's pipe
         try:
             self._child.wait(CLOSE_PATIENCE)
         except subprocess.TimeoutExpired:
@@ -109,11 +108,9 @@ class Backend:
     def _send(self, message: Message) -> None:
         if self._child.stdin is None or self._child.stdin.closed:
             return
-        try:
+        with contextlib.suppress(OSError):  # it died: the next poll says so
             self._child.stdin.write(encode(message).encode("ascii") + b"\n")
             self._child.stdin.flush()
-        except OSError:
-            pass  # it died: the next poll says so
 
     def _new_lines(self) -> list[bytes]:
         *lines, self._partial = (self._partial + self._events.read()).split(b"\n")

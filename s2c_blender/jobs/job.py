@@ -34,12 +34,14 @@ class Job:
     scene_uid: int = 0  # the scene that asked for it
     phase: Phase = Phase.WORKING
     stage: str = ""
+    stage_fraction: float = 0.0
     fraction: float = 0.0  # of the whole job
     warnings: list[PianoHandsError] = field(default_factory=list)
     error: PianoHandsError | None = None
     clip: Path | None = None
     log_tail: str = ""
     began: float = field(default_factory=time.monotonic)
+    took: float = 0.0  # seconds from the start to the clip
 
     @property
     def running(self) -> bool:
@@ -69,11 +71,13 @@ class Job:
     def _hear_own(self, event: Event) -> None:
         if isinstance(event, Progress):
             self.stage = event.stage
+            self.stage_fraction = min(1.0, event.done / max(1, event.total))
             self.fraction = max(self.fraction, overall(event))
         elif isinstance(event, Warned):
             self.warnings.append(PianoHandsError(event.code, event.message, event.hint))
         elif isinstance(event, Finished):
             self.phase, self.clip, self.fraction = Phase.READY, Path(event.clip), 1.0
+            self.took = time.monotonic() - self.began
         elif isinstance(event, JobCancelled):
             self.phase = Phase.CANCELLED
 

@@ -21,6 +21,7 @@ _backend: Backend | None = None
 _python: Path | None = None
 _job: Job | None = None
 _place: Place | None = None
+_watch: Callable[[Job], None] | None = None
 
 
 def current() -> Job | None:
@@ -69,13 +70,19 @@ def cancel() -> None:
         _job.phase = Phase.CANCELLED  # the clip stays where it is, the scene as it was
 
 
-def run_to_end(watch: Callable[[Job], None] | None = None) -> None:
-    """Without a window: look until the job ends. `watch(job)` is called after every look."""
+def watch_with(watch: Callable[[Job], None] | None) -> None:
+    """Without a window: have `watch(job)` called after every look, as a command line's progress bar needs it."""
+    global _watch
+    _watch = watch
+
+
+def run_to_end() -> None:
+    """Without a window: look until the job ends."""
     try:
         while busy():
             look()
-            if watch is not None and _job is not None:
-                watch(_job)
+            if _watch is not None and _job is not None:
+                _watch(_job)
             time.sleep(LOOP_INTERVAL)
     except BaseException:
         stop()  # an interrupt, or a bug in placing the clip: leave no backend at work

@@ -24,6 +24,10 @@ class S2C_OT_generate(bpy.types.Operator):
     bl_label = "Generate"
     bl_options = {"REGISTER"}  # the undo step is pushed when the take arrives
 
+    name: bpy.props.StringProperty(
+        name="Name", description="Name of the take's file. Empty: the piece's", options={"HIDDEN", "SKIP_SAVE"}
+    )
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if pump.busy():
@@ -36,7 +40,7 @@ class S2C_OT_generate(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            job = Job(_request(context.scene), scene_uid=context.scene.session_uid)
+            job = Job(_request(context.scene, self.name), scene_uid=context.scene.session_uid)
             pump.begin(job, sessions=user_folder("sessions"), python=chosen_python(context), place=_place)
         except PianoHandsError as error:
             self.report({"ERROR"}, str(error))
@@ -74,12 +78,12 @@ class S2C_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def _request(scene: bpy.types.Scene) -> Generate:
+def _request(scene: bpy.types.Scene, name: str) -> Generate:
     settings = settings_of(scene)
     piece = Path(bpy.path.abspath(settings.piece))
     if not piece.is_file():
         raise PianoHandsError("no-file", f"There is no file {piece}.", "Check the name and the folder.")
-    output = _folder(settings) / f"{piece.stem}.npz"
+    output = _folder(settings) / f"{name or piece.stem}.npz"
     return Generate(
         job=uuid.uuid4().hex,
         input=str(piece),
@@ -109,7 +113,9 @@ def _place(job: Job) -> bool:
     scene = next((scene for scene in bpy.data.scenes if scene.session_uid == job.scene_uid), None)
     if scene is None:
         raise PianoHandsError(
-            "no-scene", f"The scene that asked for this take is gone. The take is kept in {job.clip}.", "Put it into a scene with Open Take."
+            "no-scene",
+            f"The scene that asked for this take is gone. The take is kept in {job.clip}.",
+            "Put it into a scene with Open Take.",
         )
     put_into_scene(scene, Path(job.request.output), Path(job.request.audio_output) if job.request.audio_output else None)
     if not bpy.app.background:

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The backend as a server, run as the add-on runs it: lines in, lines out, whatever happens."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from s2c_blender.jobs import process
+from s2c_blender.wire.messages import (
+    PROTOCOL,
+    Failed,
+    Finished,
+    Generate,
+    Hello,
+    JobCancelled,
+    Progress,
+    Shutdown,
+    Warned,
+    decode,
+    encode,
+)
+from tests import midi_files
+
+
+class Server:
+    """A backend on pipes; reading waits for the next line."""
+
+    def __init__(self, session: Path, *, code: str | None = None):
+        start = ["-c", code] if code else ["-m", "backend", "serve", "--session", str(session)]
+        self.session = session
+        self.log = open(session / "log", "wb")  # noqa: SIM115 - the child writes there as long as it lives
+        self.child = subprocess.Popen(
+            [sys.executable, "-s", "-u", *start],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            cwd=process.ROOT,
+            env=process.environment(),
+        )
+
+    def say(self, line):
+        self.child.stdin.write((line if isinstance(line, bytes) else encode(line).encode()) + b"\n")
+        self.child.stdin.flush()
+
+    def hear(self):
+        line = self.child.stdout.readline()
+        assert line, f"the backend ended: {(self.session / 'log').read_text()}"
+        return decode(line)
+
+    def hear_outcome(self):
+        while isinstance(message := self.hear(), Progress | Warned):
+            pass
+        return message
+
+    def end(self):
+        self.child.stdin.close()
+        assert self.child.wait(10) == 0
+        assert self.child.stdout.read() == b""
+
+
+@pytest.fixture
+def server(tmp_path):
+    server = Server(tmp_path)
+    yield server
+    server.child.kill()
+    server.child.wait()
+
+
+def generate(folder, piece, **values):
+    return Generate("job1", str(piece), str(folder / "take.npz"), **values)
+
+
+def test_hello_comes_within_a_second_and_says_what_this_is(tmp_path):
+    began = time.perf_counter()
+    server = Server(tmp_path)
+    hello = server.hear()
+    took = time.perf_counter() - began
+    server.end()
+    assert isinstance(hello, Hello)
+    assert hello.protocol == PROTOCOL and hello.level in ("built-in", "full")
+    assert hello.version and hello.models == ("planner",) and "cpu" in hello.devices
+    assert took < 1.0
+
+
+def test_torch_and_mido_are_not_imported_to_say_hello():
+    code = "import sys, backend.__main__, backend.server as server; server.config.hello(); print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-s", "-c", code], capture_output=True, cwd=process.ROOT, check=True, text=True)
+    assert "'torch'" not in done.stdout and "'mido'" not in done.stdout
+
+
+def test_a_piece_becomes_a_clip(server, tmp_path):
+    server.hear()
+    server.say(generate(tmp_path, midi_files.piece(tmp_path / "piece.mid")))
+    stages = []
+    while isinstance(message := server.hear(), Progress):
+        assert message.job == "job1" and 0 <= message.done <= message.total
+        stages.append(message.stage)
+    assert message == Finished("job1", str(tmp_path / "take.npz"))
+    assert {"reading", "fingering", "solving", "saving"} <= set(stages)
+    server.end()
+
+
+def test_bad_input_fails_the_job_alone_and_the_next_one_works(server, tmp_path):
+    server.hear()
+    server.say(generate(tmp_path, tmp_path / "nothing.mid"))
+    failed = server.hear_outcome()
+    assert isinstance(failed, Failed) and failed.job == "job1" and failed.code == "no-file" and failed.hint
+    server.say(generate(tmp_path, midi_files.piece(tmp_path / "piece.mid")))
+    assert isinstance(server.hear_outcome(), Finished)
+    server.end()
+
+
+@pytest.mark.parametrize(
+    ("garbage", "named"),
+    [
+        (b"hello there", "hello there"),
+        (b"\x00\xff\xfe{", "no JSON"),
+        (b'{"type": "dance"}', "dance"),
+        (b'{"type": "generate", "job": "j", "input": "a", "output": "b", "colour": 1}', "colour"),
+        (b'{"type": "generate", "job": "j", "input": 5, "output": "b"}', "input"),
+        (encode(JobCancelled("j")).encode(), "JobCancelled"),
+        (b"[" * 100_000, "nested"),
+    ],
+)
+def test_garbage_on_the_wire_is_named_and_passed_over(server, garbage, named):
+    server.hear()
+    server.say(b"")
+    server.say(garbage)
+    failed = server.hear()
+    assert isinstance(failed, Failed) and failed.job is None and failed.code == "bad-message" and named in failed.message
+    server.say(json.dumps({"type": "generate", "job": "j", "input": "/nowhere.mid", "output": "/nowhere.npz"}).encode())
+    assert server.hear_outcome().job == "j"
+    server.end()
+
+
+def test_shutdown_ends_it(server):
+    server.hear()
+    server.say(Shutdown())
+    assert server.child.wait(10) == 0
+
+
+def test_stray_prints_cannot_break_the_protocol(tmp_path):
+    code = """
+import os, pathlib, sys
+from backend import pipeline, server
+def generate(request, listener):
+    print("a stray print")
+    os.write(1, b"a stray C library")
+    os.system("echo a stray child")
+    return pathlib.Path(request.output)
+pipeline.generate = generate
+sys.exit(server.serve(pathlib.Path(".")))
+"""
+    server = Server(tmp_path, code=code)
+    server.hear()
+    server.say(generate(tmp_path, "x"))
+    assert server.hear() == Finished("job1", str(tmp_path / "take.npz"))
+    server.end()
+    assert (tmp_path / "log").read_text().count("a stray") == 3
+
+
+def test_a_bug_in_a_job_is_said_so_and_logged_and_the_backend_lives(tmp_path):
+    code = """
+import pathlib, sys
+from backend import pipeline, server
+def generate(request, listener):
+    return 1 / 0
+pipeline.generate = generate
+sys.exit(server.serve(pathlib.Path(".")))
+"""
+    server = Server(tmp_path, code=code)
+    server.hear()
+    for _ in range(2):
+        server.say(generate(tmp_path, "x"))
+        failed = server.hear()
+        assert failed.job == "job1" and failed.code == "internal" and "ZeroDivisionError" in failed.message
+    server.end()
+    assert "Traceback" in (tmp_path / "log").read_text()
+
+
+BUSY = """
+import pathlib, sys, time
+from backend import pipeline, server
+from s2c_blender.wire.errors import Cancelled
+def generate(request, listener):
+    listener.report("solving", 0, 1)
+    while not listener.cancelled():
+        time.sleep(0.001)
+    raise Cancelled
+pipeline.generate = generate
+sys.exit(server.serve(pathlib.Path(sys.argv[-1])))
+"""
+
+
+def busy_server(tmp_path):
+    """A server in the middle of a job that looks at its cancel file as the solve does."""
+    server = Server(tmp_path, code=BUSY.replace("sys.argv[-1]", repr(str(tmp_path))))
+    server.hear()
+    server.say(generate(tmp_path, "x"))
+    assert server.hear().stage == "solving"
+    return server
+
+
+def test_a_cancel_file_ends_the_job_at_the_next_look(tmp_path):
+    server = busy_server(tmp_path)
+    began = time.perf_counter()
+    (tmp_path / "cancel-job1").touch()
+    assert server.hear() == JobCancelled("job1")
+    assert time.perf_counter() - began < 0.3
+    server.say(Generate("job2", "x", "y"))
+    assert server.hear() == Progress("job2", "solving", 0, 1)  # the file counts for its own job alone
+    server.child.stdin.close()
+    assert server.hear() == JobCancelled("job2")
+
+
+def test_the_end_of_stdin_cancels_the_running_job_and_ends_the_backend(tmp_path):
+    server = busy_server(tmp_path)
+    began = time.perf_counter()
+    server.child.stdin.close()
+    assert server.child.wait(10) == 0
+    assert time.perf_counter() - began < 1.0
+
+
+def test_one_long_stage_does_not_flood_the_wire(tmp_path):
+    code = """
+import pathlib, sys
+from backend import pipeline, server
+def generate(request, listener):
+    for number in range(100_000):
+        listener.report("solving", number + 1, 100_000)
+    return pathlib.Path(request.output)
+pipeline.generate = generate
+sys.exit(server.serve(pathlib.Path(".")))
+"""
+    server = Server(tmp_path, code=code)
+    server.hear()
+    server.say(generate(tmp_path, "x"))
+    heard = []
+    while isinstance(message := server.hear(), Progress):
+        heard.append(message.done)
+    assert heard[0] == 1 and heard[-1] == 100_000 and len(heard) < 100
+    server.end()
