@@ -30,12 +30,12 @@ AIR_SPREAD = 0.0015  # standard deviations of heights: in a stroke's flight,
 IDLE_SPREAD = 0.006  # idle,
 CONTACT_SPREAD = 0.00012  # on the key
 SIDE_SPREAD = 0.0005  # sideways on the key
-FAR_SPREAD = 0.02  # sideways at the beginning of the approach
+FAR_SPREAD = 0.03  # sideways at the beginning of the approach
 DEPTH_SPREAD = 0.002
-LEAD = 0.30  # seconds before the strike at which a finger begins to make for its key
+LEAD = 0.25  # seconds before the strike at which a finger begins to make for its key
 LOWEST_LIFT, HIGHEST_LIFT = 0.010, 0.026
 FLIGHT = 7.5  # m/s2: the height that fits into a gap g between strokes is FLIGHT g^2
-WHITE_ROOM = np.array([0.0018, 0.0018, 0.0018, 0.0018, 0.0018])
+WHITE_ROOM = 0.0018
 BLACK_ROOM = 0.0014
 WHITE_FRONT, WHITE_BACK = 0.010, 0.046
 BLACK_NEAR, BLACK_FAR = BLACK_FRONT + 0.008, 0.128
@@ -126,9 +126,9 @@ class _Fingertip:
         frames = slice(*np.searchsorted(times, (begin, gone)))
         t = times[frames]
         away = np.clip(np.maximum((arrive - t) / max(arrive - begin, 1e-3), (t - self.up[k]) / 0.06), 0.0, 1.0)
-        spread = SIDE_SPREAD * (FAR_SPREAD / SIDE_SPREAD) ** away
+        spread = SIDE_SPREAD * (FAR_SPREAD / SIDE_SPREAD) ** np.sqrt(away)
         black = bool(keyboard.black[key])
-        room = BLACK_ROOM if black else WHITE_ROOM[self.column[1]]
+        room = BLACK_ROOM if black else WHITE_ROOM
         self._put("x_low", frames, keyboard.x[key] - room)
         self._put("x_high", frames, keyboard.x[key] + room)
         self._put("x_weight", frames, spread**-2)

@@ -21,6 +21,8 @@ _HINGES = anatomy.hinge_map()
 # Wrist turns: abduction to the thumb's side, flexion (fingertips down), supination (thumb's side up); right hand, left hand.
 _WRIST_AXES = np.array([[[0, 0, 1], [-1, 0, 0], [0, 1, 0]], [[0, 0, -1], [-1, 0, 0], [0, -1, 0]]], dtype=float)
 _CHAINS = np.array(FINGER_JOINTS)
+_WHITE_BAND, _BLACK_BAND = 0.008, 0.020  # how far a finger's flanks reach down beside white neighbours, beside black ones
+_AMONG_BLACK = 0.040  # y of a lowest point from which on the tip is between black keys
 
 
 def _turns(axes: Array, angles: Array) -> Array:
@@ -131,21 +133,26 @@ def to_rotations(skeleton: HandSkeleton, dofs: Array) -> Array:
 
 
 def lowest(
-    pads: Array, posed: Posed, surface: Callable[[Array], Array] = lambda y: np.zeros_like(y)
+    skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Array] = np.zeros_like
 ) -> tuple[Array, Array]:
     """The point of each fingertip's skin that is nearest above the keys, and the middle of what lies close to its level.
 
-    pads (H, 5, P, 3) relative to the distal joints; surface(y) is the keys' height for points (F, H, 5, P).
-    Both results (F, H, 5, 3): the point, and the point whose x is midway between the flanks that go below a neighbouring key's
-    top when this key is down.
+    surface(y) is the keys' height for points (F, H, 5, P). Both results (F, H, 5, 3): the point, and the point whose x is
+    midway between the flanks that go below the neighbouring keys' tops when this key is down.
     """
     joints = posed.joints[..., 2, :]
-    points = pads @ np.swapaxes(posed.distal, -1, -2) + joints[..., None, :]  # (F, H, 5, P, 3)
+    points = skeleton.pads @ np.swapaxes(posed.distal, -1, -2) + joints[..., None, :]  # (F, H, 5, P, 3)
     height = points[..., 2]
     first = np.argmin(height - surface(points[..., 1]), axis=-1)[..., None]
     bottom = np.take_along_axis(points, first[..., None], axis=-2)[..., 0, :]
-    low = height < bottom[..., 2:] + 0.008
+    deep = bottom[..., 1] > _AMONG_BLACK
+    low = height < bottom[..., 2:] + np.where(deep, _BLACK_BAND, _WHITE_BAND)[..., None]
     x = points[..., 0]
+    left, right = np.where(low, x, np.inf).min(axis=-1), np.where(low, x, -np.inf).max(axis=-1)
+    # Between black keys the last joint, a finger's widest part, has to fit too.
+    half = skeleton.radius[:, _CHAINS[:, 2]]
+    left = np.where(deep, np.minimum(left, joints[..., 0] - half), left)
+    right = np.where(deep, np.maximum(right, joints[..., 0] + half), right)
     middle = bottom.copy()
-    middle[..., 0] = 0.5 * (np.where(low, x, np.inf).min(axis=-1) + np.where(low, x, -np.inf).max(axis=-1))
+    middle[..., 0] = 0.5 * (left + right)
     return bottom, middle

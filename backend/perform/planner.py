@@ -82,4 +82,5 @@ def plan(score: Score, fingering: Fingering, *, motion: KeyMotion, skeleton: Han
     prior = np.repeat(posture.dofs[None], take.frames, axis=0)
     for part in hands:
         prior[:, part.side, :6] = wrist_path.wrist_path(part, posture, keyboard=keyboard, take=take)
+    wrist_path.give_way(prior, rate=take.rate)
     return Plan(prior, fingertips.fingertip_targets(hands, motion, keyboard=keyboard, take=take))

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from s2c_blender.motion import anatomy
 from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.errors import Cancelled
-from s2c_blender.wire.hands import FINGER_JOINTS
 from s2c_blender.wire.keyboard import BLACK_HEIGHT
 
 from . import block_solver, kinematics
+from .collisions import Collisions
 from .targets import Targets
 
 Array = NDArray[np.float64]
@@ -62,12 +62,9 @@ class SolveSettings:
 
 Report = Callable[[int, int], None]
 
-# Fingers keep apart: pairs of (finger, phalanx) whose middles may not come nearer than their thicknesses.
-_PAIRS = np.array([((a, i), (a + 1, j)) for a in range(4) for i in (1, 2) for j in (1, 2)] + [((0, 2), (2, 2)), ((0, 2), (2, 1))])
-_FINGER_RADIUS = np.array([0.0095, 0.0078, 0.0080, 0.0076, 0.0068])  # half the width of the phalanges of a 22 cm hand
 _BLACK_RISE = (0.046, 0.054)  # y over which the tops of the black keys begin to count
-_TAIL_BEGIN = (0.032, 0.042)  # y over which a finger on a white key has to fit between black ones: its tip is ahead of its lowest point
-_MIDDLE = 0.55  # where along a phalanx its middle is taken
+_TAIL_ROOM = 0.0014  # by which its room to either side is smaller there
+_TAIL_BEGIN = (0.032, 0.042)  # y over which a finger on a white key has to fit between black ones (its tip is ahead)
 
 
 def solve(
@@ -118,12 +115,7 @@ class _Problem:
         self.prior = prior.reshape(-1, 2, anatomy.DOFS)
         self.targets = targets.flat()
         self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
-        size = np.linalg.norm(skeleton.rest[0, 4]) / 0.095  # wrist to middle knuckle, against a 22 cm hand
-        self.apart = (_FINGER_RADIUS[_PAIRS[:, 0, 0]] + _FINGER_RADIUS[_PAIRS[:, 1, 0]] - 0.001) * size
-        ends = skeleton.rest[:, np.array(FINGER_JOINTS)]
-        self.links = np.stack(
-            [_MIDDLE * (ends[:, :, 2] - ends[:, :, 1]), _MIDDLE * (skeleton.tips - ends[:, :, 2])], axis=2
-        )  # (H, 5, 2, 3): middles of the middle and the distal phalanx, from their joints
+        self.collisions = Collisions(skeleton, softness=settings.collision, outlier=settings.outlier)
 
     def run(self, cancelled: Callable[[], bool]) -> Array:
         """(windows, frames, H, D)."""
@@ -144,7 +136,7 @@ class _Problem:
         across = np.swapaxes(rows, -1, -2)
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
-        self._collisions(posed, matrix, slope)
+        self.collisions.add(posed, matrix, slope)
 
         away = dofs - self.prior
         over = dofs - np.clip(dofs, anatomy.LOWEST, anatomy.HIGHEST)
@@ -168,7 +160,7 @@ class _Problem:
         """Weighted rows (N, H, 15, D) and residuals of contact and clearance."""
         wish = self.targets
         bottom, middle = kinematics.lowest(
-            self.skeleton.pads, posed, lambda y: wish.over_black[..., None] * BLACK_HEIGHT * _smooth_step(y, _BLACK_RISE)[0]
+            self.skeleton, posed, lambda y: wish.over_black[..., None] * BLACK_HEIGHT * _smooth_step(y, _BLACK_RISE)[0]
         )
         jacobian = kinematics.jacobian(posed, bottom)
         x = np.where(wish.on_top > 0.5, bottom[..., 0], middle[..., 0])
@@ -177,7 +169,8 @@ class _Problem:
         black_top = BLACK_HEIGHT * among
         tail, tail_steepness = _smooth_step(y, _TAIL_BEGIN)
         shift = wish.tail_shift * tail
-        off_x = x - np.clip(x, wish.x_low + shift, wish.x_high + shift)
+        narrow = np.where(wish.on_top > 0.5, 0.0, _TAIL_ROOM * tail)
+        off_x = x - np.clip(x, wish.x_low + shift + narrow, wish.x_high + shift - narrow)
         off_y = y - np.clip(y, wish.y_low, wish.y_high)
         off_z = z - (wish.height + wish.tilt * y + wish.over_black * black_top)
         # A finger that may touch may do so on its own key only.
@@ -201,28 +194,6 @@ class _Problem:
         rows = jacobian * weight[..., None]
         residuals = residuals * weight
         return rows.reshape(*rows.shape[:2], 15, -1), residuals.reshape(*residuals.shape[:2], 15)
-
-    def _collisions(self, posed: kinematics.Posed, matrix: Array, slope: Array) -> None:
-        """Add what keeps fingers apart to matrix (N, H, D, D) and slope (N, H, D); few frames have anything to add."""
-        links = posed.turns[..., 1:, :, :] @ self.links[..., None]
-        place = posed.joints[..., 1:, :] + links[..., 0]  # (N, H, 5, 2, 3)
-        (fingers, others), (links, other_links) = _PAIRS[:, :, 0].T, _PAIRS[:, :, 1].T
-        gap = place[:, :, fingers, links - 1] - place[:, :, others, other_links - 1]
-        distance = np.sqrt(np.einsum("nhpi,nhpi->nhp", gap, gap))
-        frame, hand, pair = np.nonzero(distance < self.apart)
-        if not len(frame):
-            return
-        apart = distance[frame, hand, pair]
-        direction = gap[frame, hand, pair] / np.maximum(apart, 1e-6)[:, None]
-        rows = np.zeros((len(frame), anatomy.DOFS))
-        for sign, finger, link in ((1.0, fingers[pair], links[pair]), (-1.0, others[pair], other_links[pair])):
-            point = place[frame, hand, finger, link - 1]
-            change = kinematics.jacobian_at(posed, (frame, hand, finger), point, link)
-            rows += sign * (direction[:, None] @ change)[:, 0]
-        rows /= self.settings.collision
-        short = (apart - self.apart[pair]) / self.settings.collision
-        np.add.at(matrix, (frame, hand), rows[:, :, None] * rows[:, None, :])
-        np.add.at(slope, (frame, hand), rows * short[:, None])
 
 
 def _smooth_step(values: Array, between: tuple[float, float]) -> tuple[Array, Array]:

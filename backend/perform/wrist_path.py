@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from s2c_blender.motion import anatomy
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import Keyboard
 
@@ -28,6 +29,9 @@ _ELBOW = np.array([0.22, -0.34])  # of the right arm: beside the player, in fron
 _TURN_SHARE = 0.35  # of the forearm's direction that the hand follows; the rest is taken up by the wrist
 _LIFT = 0.05  # height a hand comes from, and goes to, when it rests
 _BACK = 0.05
+_ROOM, _ROOM_FADE = 0.19, 0.09  # distance of the wrists, sideways, at which hands begin to be in each other's way
+_OVER_BY, _UNDER_BY = (0.012, 0.025), 0.006  # y and z by which the upper hand goes in and up; z by which the lower goes down
+_FOLD = np.radians(14)  # of the thumbs
 
 
 def wrist_path(part: "Part", posture: Posture, *, keyboard: Keyboard, take: "Take") -> Array:
@@ -147,3 +151,25 @@ def _turn_out(side: HandSide, place: Array) -> Array:
     clockwise = np.arctan2(forearm[:, 0], np.maximum(forearm[:, 1], 0.15))
     towards_thumb = -clockwise if side is HandSide.RIGHT else clockwise
     return np.clip(_TURN_SHARE * towards_thumb, -0.35, 0.35)
+
+
+def give_way(prior: Array, *, rate: float) -> None:
+    """Where hands come close, the one further in goes over, the other under and back; thumbs fold in. Changes prior (F, H, D)."""
+    between = prior[:, HandSide.RIGHT, :2] - prior[:, HandSide.LEFT, :2]
+    close = np.clip((_ROOM - np.abs(between[:, 0])) / _ROOM_FADE, 0.0, 1.0)
+    if not close.any():
+        return
+    kernel = np.hanning(2 * int(0.25 * rate) + 1)
+    kernel /= kernel.sum()
+
+    def even(values: Array) -> Array:
+        half = len(kernel) // 2
+        return np.convolve(np.pad(values, half, mode="edge"), kernel, mode="valid")
+
+    close = even(ease(close))
+    upper = even(np.tanh(even(between[:, 1]) / 0.01))  # 1: the right hand over, -1: the left
+    for side, sign in ((HandSide.RIGHT, 1.0), (HandSide.LEFT, -1.0)):
+        over = close * sign * upper
+        prior[:, side, 1] += _OVER_BY[0] * over
+        prior[:, side, 2] += np.where(over > 0.0, _OVER_BY[1], _UNDER_BY) * over
+        prior[:, side, anatomy.index("thumb1 abduction")] -= _FOLD * close
