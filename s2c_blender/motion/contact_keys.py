@@ -160,16 +160,17 @@ class Touches:
 
 @dataclass(frozen=True)
 class Penetration:
-    """(T,) per sample: the deepest any point lies inside a moved key (metres, 0 outside), and the key (-1: none)."""
+    """(T,) per sample: the deepest any point lies inside a moved key (metres, 0 outside), the key and the point (-1: none)."""
 
     depth: Array
     key: NDArray[np.intp]
+    point: NDArray[np.intp]
 
 
 def find_touches(shapes: KeyShapes, cloud: Cloud, to_rest: Array) -> tuple[Touches, Penetration]:
     """to_rest (T, K, 3, 4) takes a point near a moved key to where it would be were the key at rest."""
     depth = np.zeros(len(to_rest))
-    worst = np.full(len(to_rest), -1, dtype=np.intp)
+    worst, deepest = np.full((2, len(to_rest)), -1, dtype=np.intp)
     found = []
     for black in (False, True):
         key, within = _columns(shapes, cloud.place, black)
@@ -180,13 +181,14 @@ def find_touches(shapes: KeyShapes, cloud: Cloud, to_rest: Array) -> tuple[Touch
         inside = _inside(shapes, at_rest, key)
         order = np.flatnonzero(inside > depth[at])
         order = order[np.argsort(inside[order], kind="stable")]
-        depth[at[order]], worst[at[order]] = inside[order], key[order]  # ascending: the last written is the deepest
+        # Ascending: the last written is the deepest.
+        depth[at[order]], worst[at[order]], deepest[at[order]] = inside[order], key[order], near.point[order]
         over = np.flatnonzero(_over(shapes, place, key))
         lowest = over[_lowest(at[over] * len(shapes.pitch) + key[over], place[over, 2])]
         k, y, z = key[lowest], place[lowest, 1], place[lowest, 2]
         share = (shapes.top[k] - z) / shapes.travel(k, y)
         found.append((at[lowest], k, share, at_rest[lowest, 2] - shapes.top[k], near.point[lowest]))
-    return Touches(*(np.concatenate(parts) for parts in zip(*found, strict=True))), Penetration(depth, worst)
+    return Touches(*(np.concatenate(parts) for parts in zip(*found, strict=True))), Penetration(depth, worst, deepest)
 
 
 def _columns(shapes: KeyShapes, place: Array, black: bool) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -17,8 +17,9 @@ class Fit:
     gap_p95: float
     penetration_p99: float
     penetration_max: float
-    penetration_key: int | None  # MIDI pitch and time of the deepest point
+    penetration_key: int | None  # MIDI pitch, time and part of the hand of the deepest point
     penetration_time: float | None
+    penetration_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,21 @@ class ContactReport:
             f"  timing  median {1e3 * s.timing_median:.1f}  P95 {1e3 * s.timing_p95:.1f}  max {1e3 * s.timing_max:.1f} ms"
             f"  (mean {1e3 * s.timing_bias:+.1f})",
             f"  fit     gap P95 {1e3 * f.gap_p95:.2f} mm  penetration P99 {1e3 * f.penetration_p99:.2f}"
-            f"  max {1e3 * f.penetration_max:.2f} mm{_at(f.penetration_time, '' if f.penetration_key is None else pitch_name(f.penetration_key))}",
+            f"  max {1e3 * f.penetration_max:.2f} mm{_where(f)}",
             f"  finger  {'unknown' if s.right_finger is None else f'{s.right_finger:.3f} right'}",
             f"  body    limits {'not looked at' if b.limit_violations is None else f'{100 * b.limit_violations:.2f} % outside'}"
             f"  hands {_millimetres(b.hands_distance)}{_at(b.hands_time)}"
             f"  fingers {_millimetres(b.fingers_distance)}{_at(b.fingers_time, b.fingers)}",
         ]
         return "\n".join(lines + _listed("missed", s.missed) + _listed("extra", s.extra))
+
+
+def _where(fit: Fit) -> str:
+    return (
+        ""
+        if fit.penetration_key is None
+        else _at(fit.penetration_time, f"{fit.penetration_by} in {pitch_name(fit.penetration_key)}")
+    )
 
 
 def _at(time: float | None, what: str = "") -> str:

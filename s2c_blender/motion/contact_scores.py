@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..wire.hands import FINGERS, HandSide
 from ..wire.keyboard import DAMPED, LET_OFF
 from ..wire.notes import Fingering, Score, pitch_name
 
@@ -21,9 +22,17 @@ NO_FINGER = -1  # it cannot be told
 OTHER_PART = -2  # of the hand or body: no finger at all
 
 
+def part_name(finger: int) -> str:
+    """A finger in words, from its number as in `Press`."""
+    if finger < 0:
+        return "a palm or wrist" if finger == OTHER_PART else "a hand"
+    hand, digit = divmod(finger, 5)
+    return f"{HandSide(hand).word} {FINGERS[digit]}"
+
+
 @dataclass(frozen=True)
 class Press:
-    """A key held down by a hand. `finger` is 5 * hand + finger (0-4) at the onset, or NO_FINGER where it cannot be told.
+    """A key held down by a hand. `finger` is 5 * hand + finger (0-4) at the onset, OTHER_PART or NO_FINGER.
 
     `cut`: it was already down when the measurement began, so its onset is not known.
     """
@@ -55,12 +64,10 @@ class Miss:
     time: float
     seconds: float | None = None
     semitones: int | None = None
-    said: str = ""  # why, where it is known beforehand
+    said: str = ""  # who pressed, or why nobody can
 
     def __str__(self) -> str:
-        where = f"{pitch_name(self.pitch)} at {self.time:.2f} s"
-        if self.said:
-            return f"{where} ({self.said})"
+        where = f"{pitch_name(self.pitch)} at {self.time:.2f} s{', ' if self.said else ''}{self.said}"
         if self.seconds is None or self.semitones is None:
             return f"{where} (nothing near)"
         key = pitch_name(self.pitch + self.semitones) if self.semitones else "the same key"
@@ -245,8 +252,8 @@ def score_notes(notes: tuple[ReferenceNote, ...], presses: list[Press], *, start
         right_finger=float(np.mean(told)) if told else None,
         rolled=sum(notes[i].rolled for i in counted),
         unplayed=sum(notes[i].unplayed for i in counted),
-        missed=tuple(_nearest(n.pitch, n.onset, presses, "no finger can play it" if n.unplayed else "") for n in missed),
-        extra=tuple(_nearest(p.pitch, p.onset, notes, "") for p in extra),
+        missed=tuple(_nearest(n.pitch, n.onset, presses, "which no finger can play" if n.unplayed else "") for n in missed),
+        extra=tuple(_nearest(p.pitch, p.onset, notes, f"by {part_name(p.finger)}") for p in extra),
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..motion.contact_body import Closest, closest_fingers, closest_hands
 from ..motion.contact_keys import KeyShapes, find_touches
 from ..motion.contact_report import Body, ContactReport, Fit
-from ..motion.contact_scores import NO_FINGER, Press, find_presses, held_spans, reference_notes, score_notes
+from ..motion.contact_scores import NO_FINGER, Press, find_presses, held_spans, part_name, reference_notes, score_notes
 from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from ..wire.notes import Score
@@ -43,7 +43,8 @@ class _Trace:
     gap: Array
     finger: NDArray[np.intp]
     penetration: Array
-    penetrated: NDArray[np.intp]
+    penetrated: NDArray[np.intp]  # keys
+    penetrating: NDArray[np.intp]  # fingers
 
 
 def measure_scene(
@@ -102,15 +103,14 @@ def _trace(sampler: SceneSampler, times: Array) -> _Trace:
     pitches, vertices, rest = sampler.rest_keys()
     shapes = KeyShapes.measure(pitches, vertices, rest[:, 1, 3])
     finger = sampler.finger
-    touches, depth, key = [], [], []
+    touches, inside = [], []
     for first in range(0, len(times), _CHUNK):
         cloud, matrices = sampler.near(times[first : first + _CHUNK], shapes.box)
         found, penetration = find_touches(shapes, cloud, _to_rest(rest, matrices))
         touches.append((found.sample + first, found.key, found.depth, found.gap, finger[found.point]))
-        depth.append(penetration.depth)
-        key.append(penetration.key)
-    columns = (np.concatenate(parts) for parts in zip(*touches, strict=True))
-    return _Trace(times, shapes, *columns, np.concatenate(depth), np.concatenate(key))
+        inside.append((penetration.depth, penetration.key, finger[penetration.point]))
+    columns = [np.concatenate(parts) for rows in (touches, inside) for parts in zip(*rows, strict=True)]
+    return _Trace(times, shapes, *columns)
 
 
 def _to_rest(rest: Array, matrices: Array) -> Array:
@@ -151,6 +151,7 @@ def _fit(trace: _Trace, inside: NDArray[np.bool_], spans: list[tuple[int, float,
         penetration_max=float(depth.max()),
         penetration_key=int(trace.shapes.pitch[trace.penetrated[worst]]) if somewhere else None,
         penetration_time=float(trace.times[worst]) if somewhere else None,
+        penetration_by=part_name(int(trace.penetrating[worst])) if somewhere else "",
     )
 
 

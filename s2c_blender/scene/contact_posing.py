@@ -152,12 +152,10 @@ def _values(curves: dict, path: str, fallback: object, frames: list[float]) -> A
     return np.array(columns, dtype=float).T
 
 
-def _local(owner: bpy.types.Object | bpy.types.PoseBone, curves: dict, prefix: str, frames: list[float]) -> Array | None:
-    """(T, 4, 4) of location, rotation and scale."""
+def _local(owner: bpy.types.Object | bpy.types.PoseBone, curves: dict, prefix: str, frames: list[float]) -> Array:
+    """(T, 4, 4) of location, rotation (not about a free axis) and scale."""
     if owner.rotation_mode == "QUATERNION":
         quaternion = rotation.normalize(_values(curves, prefix + "rotation_quaternion", owner.rotation_quaternion, frames))
-    elif owner.rotation_mode == "AXIS_ANGLE":
-        return None
     else:
         angles = _values(curves, prefix + "rotation_euler", owner.rotation_euler, frames)
         quaternion = np.broadcast_to(rotation.IDENTITY, (len(frames), 4))
@@ -178,12 +176,9 @@ def object_matrices(objects: list[bpy.types.Object], frames: Array) -> Array | N
     listed = [float(frame) for frame in frames]
     for i, ob in enumerate(objects):
         curves = _plain_curves(ob)
-        if curves is None or ob.parent or ob.constraints:
+        if curves is None or ob.parent or ob.constraints or ob.rotation_mode == "AXIS_ANGLE":
             return None
-        local = _local(ob, curves, "", listed if curves else listed[:1])
-        if local is None:
-            return None
-        matrices[:, i] = local
+        matrices[:, i] = _local(ob, curves, "", listed if curves else listed[:1])
     return matrices
 
 
@@ -191,20 +186,29 @@ def pose_reader(skin: Skin) -> PoseReader | None:
     """Poses of the skin's armature from its F-curves; None if constraints, drivers or unusual inheritance take part."""
     armature = bpy.data.objects[skin.armature]
     curves = _plain_curves(armature)
-    if curves is None or armature.constraints:
+    if curves is None or armature.constraints or (_moves(curves) and object_matrices([armature], np.zeros(1)) is None):
         return None
     needed: list[str] = []
     for name in skin.bones:
         _add_with_parents(armature.pose.bones[name], needed)
-    for name in needed:
-        pose, bone = armature.pose.bones[name], armature.data.bones[name]
-        if pose.constraints or not bone.use_inherit_rotation or bone.inherit_scale != "FULL" or not bone.use_local_location:
-            return None
+    if not all(_plain(armature.pose.bones[name]) for name in needed):
+        return None
 
     def read(frames: Array) -> Array:
         return _pose(bpy.data.objects[skin.armature], needed, skin.bones, frames)
 
-    return read if read(np.zeros(1)) is not None else None
+    return read
+
+
+def _moves(curves: dict) -> bool:
+    """Whether they move the object itself."""
+    return any(path in ("location", "rotation_euler", "rotation_quaternion", "scale") for path, _ in curves)
+
+
+def _plain(pose: bpy.types.PoseBone) -> bool:
+    bone = pose.bone
+    inherits = bone.use_inherit_rotation and bone.inherit_scale == "FULL" and bone.use_local_location
+    return inherits and not pose.constraints and pose.rotation_mode != "AXIS_ANGLE"
 
 
 def _add_with_parents(bone: bpy.types.PoseBone, names: list[str]) -> None:
@@ -214,27 +218,20 @@ def _add_with_parents(bone: bpy.types.PoseBone, names: list[str]) -> None:
         names.append(bone.name)
 
 
-def _pose(armature: bpy.types.Object, needed: list[str], wanted: tuple[str, ...], frames: Array) -> Array | None:
+def _pose(armature: bpy.types.Object, needed: list[str], wanted: tuple[str, ...], frames: Array) -> Array:
     curves = _plain_curves(armature) or {}
     listed = [float(frame) for frame in frames]
     posed: dict[str, Array] = {}
     for name in needed:
         pose, bone = armature.pose.bones[name], armature.data.bones[name]
         local = _local(pose, curves, pose.path_from_id() + ".", listed)
-        if local is None:
-            return None
         if bone.use_connect:
             local[:, :3, 3] = 0.0
         rest = bone.parent.matrix_local.inverted() @ bone.matrix_local if bone.parent else bone.matrix_local
         posed[name] = np.array(rest) @ local
         if bone.parent:
             posed[name] = posed[bone.parent.name] @ posed[name]
-    if any(key[0] in ("location", "rotation_euler", "rotation_quaternion", "scale") for key in curves):
-        own = object_matrices([armature], frames)
-        world = None if own is None else own[:, 0]
-    else:
-        world = np.broadcast_to(np.array(armature.matrix_world), (len(frames), 4, 4))
-    if world is None:
-        return None
+    own = object_matrices([armature], frames) if _moves(curves) else None
+    world = np.broadcast_to(np.array(armature.matrix_world), (len(frames), 4, 4)) if own is None else own[:, 0]
     bones = [posed[name] @ np.array(armature.data.bones[name].matrix_local.inverted()) for name in wanted]
     return np.stack([world @ bone for bone in (*bones, np.broadcast_to(np.eye(4), world.shape))], axis=1)

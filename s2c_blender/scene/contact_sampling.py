@@ -6,6 +6,7 @@ gives the same. Changes nothing in the scene that is not put back.
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import bpy
 import numpy as np
@@ -59,7 +60,11 @@ def hand_meshes(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 def key_objects(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The piano's keys, lowest first."""
     keys = [ob for ob in scene.objects if ob.type == "MESH" and "midi_pitch" in ob]
-    return sorted(keys, key=lambda ob: int(ob["midi_pitch"]))
+    return sorted(keys, key=_pitch)
+
+
+def _pitch(key: bpy.types.Object) -> int:
+    return int(key["midi_pitch"])
 
 
 def _rendered(scene: bpy.types.Scene) -> list[bpy.types.Object]:
@@ -91,7 +96,7 @@ def as_rendered(scene: bpy.types.Scene, objects: list[bpy.types.Object]) -> Iter
             change(ob, "hide_viewport", False)
             if ob.hide_get(view_layer=scene.view_layers[0]):
                 ob.hide_set(False, view_layer=scene.view_layers[0])
-                undo.append(lambda ob=ob: ob.hide_set(True, view_layer=scene.view_layers[0]))
+                undo.append(partial(ob.hide_set, True, view_layer=scene.view_layers[0]))
             for modifier in ob.modifiers:
                 change(modifier, "show_viewport", modifier.show_render)
                 if modifier.type == "SUBSURF":
@@ -249,7 +254,7 @@ class SceneSampler:
             evaluated = self._evaluated(ob)
             matrix = np.array(evaluated.matrix_world)
             local = _vertices(evaluated.data)
-            pitches.append(int(ob["midi_pitch"]))
+            pitches.append(_pitch(ob))
             vertices.append(local @ matrix[:3, :3].T + matrix[:3, 3])
             matrices.append(matrix)
         return pitches, vertices, np.array(matrices)

@@ -78,6 +78,7 @@ def test_the_wrong_key_is_a_miss_and_an_extra(scene):
     # The neighbour does not move, so the finger goes into it.
     assert report.fit.penetration_max > 0.005
     assert report.fit.penetration_key == 67
+    assert report.fit.penetration_by == "right pinky"
 
 
 def test_hovering_presses_nothing(scene):
@@ -120,7 +121,7 @@ def test_notes_that_no_finger_can_play_are_missed_by_name(scene):
     report = played(scene, clip=clip_of(NOTES, finger=finger), faults={5: Fault(above=0.02)})
     assert report.scores.unplayed == 1
     assert report.scores.notes.recall == 7 / 8
-    assert "F#4 at 1.50 s (no finger can play it)" in report.text()
+    assert "F#4 at 1.50 s, which no finger can play" in report.text()
 
 
 def test_both_hands_on_one_key_are_one_note(scene):

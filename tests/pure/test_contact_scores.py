@@ -116,10 +116,10 @@ def test_frames_count_what_sounds_in_their_middle():
 
 def test_missed_notes_say_what_the_hand_did_nearest():
     notes = reference_notes(Score((NoteEvent(1.0, 1.5, 60, 80), NoteEvent(5.0, 5.5, 70, 80))))
-    scores = score_notes(notes, [Press(61, 1.01, 1.5)], start=0.0, end=6.0)
+    scores = score_notes(notes, [Press(61, 1.01, 1.5, finger=1)], start=0.0, end=6.0)
     assert str(scores.missed[0]) == "C4 at 1.00 s (nearest: C#4, +10 ms)"
     assert str(scores.missed[1]) == "Bb4 at 5.00 s (nothing near)"
-    assert str(scores.extra[0]) == "C#4 at 1.01 s (nearest: C4, -10 ms)"
+    assert str(scores.extra[0]) == "C#4 at 1.01 s, by right index (nearest: C4, -10 ms)"
 
 
 def test_nothing_to_play_and_nothing_played_is_perfect():
