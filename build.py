@@ -68,8 +68,10 @@ def main() -> int:
     add = commands.add_parser("bench", help="a folder of MIDI files: one table of contact scores, speed and memory")
     add.add_argument("folder", type=Path, metavar="FOLDER", help="a folder with .mid files, or one .mid file")
     add.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds of each piece")
+    add.add_argument("--measured", type=float, metavar="N", help="solve whole pieces, measure contact on the first N seconds")
+    add.add_argument("--fps", type=int, metavar="N", help="the scene's frame rate (60)")
     add.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
-    add.add_argument("--jobs", type=int, default=1, metavar="N", help="pieces at a time (1)")
+    add.add_argument("--jobs", type=int, default=1, metavar="N", help="pieces at a time (1); speeds are only true with 1")
     add.set_defaults(run=bench)
 
     add = commands.add_parser("package", help="the extension's zip in dist/, validated")
@@ -104,8 +106,11 @@ def demo(options: argparse.Namespace) -> int:
         return _run([environment("blender"), "-m", "s2c_blender.cli", *task])
     blender = checked_blender(options.blender)
     fetch_wheels(environment())  # Blender's own Python starts the backend, and has no mido
-    script = str(ROOT / "s2c_blender" / "cli.py")
-    return _run([blender, "-b", "--factory-startup", "--python-exit-code", "1", "--python", script, "--", *task])
+    script = (
+        f"import os, sys; sys.path.insert(0, {str(ROOT)!r}); from s2c_blender.cli import main; "
+        f"code = main({task!r}); sys.stdout.flush(); os._exit(code)"
+    )
+    return _run([blender, "-b", "--factory-startup", "--python-exit-code", "1", "--python-expr", script])
 
 
 def test(options: argparse.Namespace) -> int:
@@ -130,8 +135,9 @@ def test(options: argparse.Namespace) -> int:
 def bench(options: argparse.Namespace) -> int:
     """Measure every piece in a folder and print one table."""
     task = [str(options.folder.absolute()), "--jobs", str(options.jobs)]
-    if options.seconds is not None:
-        task += ["--seconds", str(options.seconds)]
+    for name in ("seconds", "measured", "fps"):
+        if getattr(options, name) is not None:
+            task += [f"--{name}", str(getattr(options, name))]
     if options.json:
         task += ["--json", str(options.json.absolute())]
     return _run([environment("blender"), "-m", "tests.bench.contact_table", *task])
