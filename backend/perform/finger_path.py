@@ -25,6 +25,8 @@ MEMORY = 0.6  # weight of the way from the strike before the last
 LET_GO = 7.0  # cost of taking a finger off a key that should be held
 HURRY = 8.0  # cost of one finger on two keys in a row faster than
 HURRIED = 0.13  # seconds
+UNBOUND = 1.5  # cost of one finger in two thirds in turn, which cannot be bound then
+WIDEST_PAIR = 5  # semitones
 REST_EASES = 0.7  # share of a transition's cost that a long rest takes away
 REST = 0.25  # seconds of rest that take away most of that
 
@@ -155,8 +157,15 @@ class _Costs:
                 moves += share * table[before.pitches[a] - LOWEST, now.pitches[b] - LOWEST, was, becomes]
                 if before.pitches[a] != now.pitches[b]:
                     same_finger += was == becomes
+        if _narrow_pair(before) and _narrow_pair(now):
+            moves += UNBOUND * same_finger
         self._moves[situation] = moves, same_finger
         return moves, same_finger
+
+
+def _narrow_pair(strike: Slice) -> bool:
+    struck = [pitch for pitch, fresh in zip(strike.pitches, strike.struck, strict=True) if fresh]
+    return len(struck) == 2 and abs(struck[1] - struck[0]) <= WIDEST_PAIR
 
 
 def _eased(before: Slice, now: Slice) -> float:

@@ -46,7 +46,7 @@ class Weights:
     harder: float = 0.6  # more per semitone beyond the comfortable stretch
     fingers_only: float = 1.75  # how much worse without the thumb
     natural: float = 0.16  # per white key off the five-finger position, in a line
-    natural_held: float = 0.28  # the same for keys held together
+    natural_held: float = 0.6  # the same for keys held together
     held_wide: float = 1.0  # strain of keys held together against that of keys in a row
     leap: float = 12.0  # where strain saturates: the hand jumps, and one finger is as good as another
     passing: float = 3.1  # thumb under, or a finger over it

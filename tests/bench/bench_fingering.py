@@ -7,6 +7,7 @@
 import argparse
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def awkward(score: Score, fingering: Fingering, *, span: float = 0.22) -> tuple[
     for side in (0, 1):
         sign = 1.0 if side == 0 else -1.0
         mine = [i for i in np.argsort(fingering.strike, kind="stable") if fingering.hand[i] == side and fingering.played[i]]
-        for before, now in zip(mine, mine[1:], strict=False):
+        for before, now in pairwise(mine):
             a, b = score.notes[before], score.notes[now]
             if a.pitch == b.pitch or a.offset < b.onset - LEGATO:
                 continue
@@ -92,8 +93,10 @@ def main() -> int:
     weighted = {name: sum(row[name] * row["notes"] for row in rows) / notes for name in ("hands", "middle_c", "cut_short")}
     mean = float(np.mean([row["hands"] for row in rows]))
     odd = sum(row["crossed"] + row["stretched"] + row["same_finger"] for row in rows)
-    print(f"hands right: {100 * weighted['hands']:.2f} % of notes, {100 * mean:.2f} % mean of pieces, worst "
-          f"{100 * min(row['hands'] for row in rows):.1f} %; middle C {100 * weighted['middle_c']:.1f} %")
+    print(
+        f"hands right: {100 * weighted['hands']:.2f} % of notes, {100 * mean:.2f} % mean of pieces, worst "
+        f"{100 * min(row['hands'] for row in rows):.1f} %; middle C {100 * weighted['middle_c']:.1f} %"
+    )
     print(f"awkward: {odd} of {notes} notes ({1000 * odd / notes:.2f} in 1,000); cut short {100 * weighted['cut_short']:.2f} %")
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

@@ -92,7 +92,7 @@ BROKEN = {
 
 
 def choices(pattern: str) -> list[set[int]]:
-    """"1[34]2" -> [{1}, {3, 4}, {2}]."""
+    """ "1[34]2" -> [{1}, {3, 4}, {2}]."""
     result: list[set[int]] = []
     inside = False
     for letter in pattern:

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fingers after the textbooks, within what hands can do; strikes and releases."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.perform.fingering import assign_fingers
+from backend.perform.hands_split import assign_hands
+from backend.score import read_midi
+from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.keyboard import LOWEST, Keyboard
+from s2c_blender.wire.notes import NoteEvent, Score
+from tests.bench.bench_fingering import awkward
+from tests.pure import textbook
+
+PIECES = Path(__file__).resolve().parents[3] / "shared" / "midi"
+RIGHT, LEFT = HandSide.RIGHT, HandSide.LEFT
+
+
+def line(pitches, hand=RIGHT, *, step: float = 0.2, length: float = 1.0) -> Score:
+    """Even notes of one hand; a tuple among the pitches is a chord."""
+    notes = []
+    for i, struck in enumerate(pitches):
+        for pitch in sorted(struck if isinstance(struck, tuple) else (struck,)):
+            notes.append(NoteEvent(i * step, (i + length) * step, pitch, 64, hand))
+    return Score(tuple(notes))
+
+
+def finger(score: Score, **options):
+    return assign_fingers(score, assign_hands(score), **options)
+
+
+def agreement(cases) -> float:
+    """Share of notes fingered as a textbook allows; cases of (pitches, allowed fingers, hand)."""
+    right = total = 0
+    for pitches, allowed, hand in cases:
+        got = finger(line(pitches, hand)).finger
+        right += sum(number in choice for number, choice in zip(got, allowed, strict=True))
+        total += len(got)
+    return right / total
+
+
+def runs(table, steps, octaves):
+    return [
+        (*textbook.run_up_and_down(entry, steps, octaves=octaves, left=hand is LEFT), hand)
+        for entry in table.values()
+        for hand in HandSide
+    ]
+
+
+@pytest.mark.parametrize("octaves", [2, 4])
+def test_major_scales(octaves):
+    assert agreement(runs(textbook.MAJOR, textbook.MAJOR_STEPS, octaves)) >= 0.95
+
+
+@pytest.mark.parametrize("octaves", [2, 4])
+def test_harmonic_minor_scales(octaves):
+    assert agreement(runs(textbook.HARMONIC_MINOR, textbook.HARMONIC_MINOR_STEPS, octaves)) >= 0.95
+
+
+def test_chromatic_scales():
+    pitches = [*range(48, 73), *range(71, 47, -1)]
+    cases = [
+        (pitches, [{int(fingers[p % 12])} for p in pitches], hand)
+        for hand, fingers in ((RIGHT, textbook.CHROMATIC_RIGHT), (LEFT, textbook.CHROMATIC_LEFT))
+    ]
+    assert agreement(cases) >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("table", "steps"),
+    [(textbook.MAJOR_ARPEGGIO, textbook.MAJOR_TRIAD), (textbook.MINOR_ARPEGGIO, textbook.MINOR_TRIAD)],
+)
+def test_arpeggios(table, steps):
+    assert agreement(runs(table, steps, 2) + runs(table, steps, 3)) >= 0.95
+
+
+def test_broken_chords():
+    cases = []
+    for shapes in textbook.BROKEN.values():
+        for root in range(12):
+            for steps, right, left in shapes:
+                for hand, pattern in ((RIGHT, right), (LEFT, left)):
+                    pitches, allowed = [48 + root + step for step in steps], textbook.choices(pattern)
+                    cases.append((pitches + pitches[-2::-1], allowed + allowed[-2::-1], hand))
+    assert agreement(cases) >= 0.95
+
+
+def test_scales_in_double_thirds():
+    """Every method alternates 1-3, 2-4 and 3-5, and none uses the same pair twice in a row; they differ in where 3-5 falls."""
+    right = total = 0
+    for tonic in range(12):
+        for hand in HandSide:
+            base = (48 if hand is RIGHT else 24) + tonic
+            scale = [base + 12 * octave + step for octave in range(4) for step in textbook.MAJOR_STEPS]
+            thirds = [(scale[i], scale[i + 2]) for i in range(15)]
+            got = finger(line(thirds + thirds[-2::-1], hand, step=0.3)).finger.reshape(-1, 2)
+            got = got[:, ::-1] if hand is LEFT else got
+            usual = [tuple(pair) in ((1, 3), (2, 4), (3, 5)) for pair in got.tolist()]
+            ends = [(i % 14) in (0, 13, 1) and tuple(pair) in ((1, 2), (2, 5), (1, 4)) for i, pair in enumerate(got.tolist())]
+            changes = [True, *(got[1:] != got[:-1]).any(axis=1).tolist()]
+            right += sum((a or b) and c for a, b, c in zip(usual, ends, changes, strict=True))
+            total += len(got)
+    assert right / total >= 0.95
+
+
+def test_a_five_finger_position_is_kept():
+    assert finger(line([60, 62, 64, 65, 67, 65, 64, 62, 60])).finger.tolist() == [1, 2, 3, 4, 5, 4, 3, 2, 1]
+    assert finger(line([48, 50, 52, 53, 55, 53, 52, 50, 48], LEFT)).finger.tolist() == [5, 4, 3, 2, 1, 2, 3, 4, 5]
+
+
+def test_an_alberti_bass_stays_in_place():
+    assert finger(line([48, 55, 52, 55] * 4, LEFT)).finger.tolist() == [5, 1, 3, 1] * 4
+
+
+def test_octaves_are_played_with_thumb_and_little_finger():
+    assert finger(line([(60, 72), (62, 74), (64, 76)])).finger.tolist() == [1, 5] * 3
+
+
+def test_fingers_rise_within_a_chord():
+    got = finger(line([(60, 64, 67, 72)])).finger.tolist()
+    assert got == sorted(got) and len(set(got)) == 4
+    got = finger(line([(48, 52, 55, 60)], LEFT)).finger.tolist()
+    assert got == sorted(got, reverse=True) and len(set(got)) == 4
+
+
+def test_a_held_note_keeps_its_finger():
+    score = Score((NoteEvent(0, 2, 60, 64, RIGHT), *(NoteEvent(0.5 * i, 0.5 * i + 0.5, 64 + i, 64, RIGHT) for i in range(4))))
+    score = Score(tuple(sorted(score.notes, key=lambda n: (n.onset, n.pitch))))
+    result = finger(score)
+    held = [n.pitch for n in score.notes].index(60)
+    others = [int(f) for i, f in enumerate(result.finger) if i != held]
+    assert int(result.finger[held]) not in others
+    assert result.release[held] == pytest.approx(2.0)
+
+
+def test_what_the_person_fixes_is_kept_and_changes_only_its_surroundings():
+    rng = np.random.default_rng(3)
+    pitches = (64 + np.cumsum(rng.integers(-4, 5, 400)) % 20).tolist()
+    score = line(pitches)
+    before = finger(score)
+    changed = 200
+    wanted = int(before.finger[changed]) % 5 + 1
+    notes = list(score.notes)
+    notes[changed] = replace(notes[changed], finger=wanted)
+    after = finger(Score(tuple(notes)))
+    assert after.finger[changed] == wanted
+    different = np.flatnonzero(after.finger != before.finger)
+    assert np.abs(different - changed).max() <= 30
+    far = np.abs(np.arange(400) - changed) > 32
+    assert (after.strike[far] == before.strike[far]).all() and (after.release[far] == before.release[far]).all()
+
+
+def test_ten_notes_at_once_are_ten_fingers():
+    left, right = (36, 40, 43, 46, 48), (60, 64, 67, 70, 72)
+    notes = [NoteEvent(0, 1, p, 64, LEFT) for p in left] + [NoteEvent(0, 1, p, 64, RIGHT) for p in right]
+    result = finger(Score(tuple(notes)))
+    assert result.finger.tolist() == [5, 4, 3, 2, 1, 1, 2, 3, 4, 5]
+    assert not result.remarks
+
+
+def test_a_note_too_many_goes_to_the_other_hand():
+    right = (60, 64, 67, 71, 72, 74)
+    notes = [NoteEvent(0, 1, 50, 64, LEFT)] + [NoteEvent(0, 1, p, 64, RIGHT) for p in right]
+    result = finger(Score(tuple(notes)))
+    assert result.played.all() and result.hand[1] == LEFT
+    assert any("C4 at 0.00 s" in remark and "left" in remark for remark in result.remarks)
+
+
+def test_what_nobody_can_play_is_named():
+    result = finger(line([(60, 62, 64, 65, 67, 69, 71)]))
+    unplayed = np.flatnonzero(~result.played)
+    assert len(unplayed) == 2 and len(result.remarks) == 2
+    assert all("at 0.00 s" in remark for remark in result.remarks)
+
+
+def test_a_chord_wider_than_the_hand_is_rolled():
+    score = line([(48, 60, 67)], LEFT, step=1.0)
+    result = finger(score)
+    assert result.played.all() and (np.diff(result.strike) > 0).all()
+    assert np.abs(result.strike).max() <= 0.04 + 1e-9
+    assert "C3 C4 G4 at 0.00 s" in result.remarks[0]
+    assert not finger(line([(48, 60)], LEFT)).remarks
+
+
+def test_a_small_hand_rolls_what_a_large_one_strikes():
+    tenth = line([(60, 76)], step=1.0)
+    assert not finger(tenth, span=0.24).remarks
+    assert "rolled" in finger(tenth, span=0.18).remarks[0]
+
+
+def test_one_key_struck_by_both_hands_is_one_stroke():
+    notes = (NoteEvent(0, 0.5, 60, 64, LEFT), NoteEvent(0.02, 1.0, 60, 64, RIGHT))
+    result = finger(Score(notes))
+    assert result.played.sum() == 1 and "doubled with the other hand" in result.remarks[0]
+    assert result.release[np.flatnonzero(result.played)[0]] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("per_second", [2, 6, 12])
+def test_repeated_notes_leave_the_key_time_to_rise(per_second):
+    score = line([72] * 20, step=1 / per_second)
+    result = finger(score)
+    gaps = result.strike[1:] - result.release[:-1]
+    assert gaps.min() >= 0.04
+    assert (result.release - result.strike).min() >= 0.03
+
+
+def test_a_finger_that_goes_on_leaves_early_but_not_too_early():
+    notes = [NoteEvent(0, 0.4, 60, 64, RIGHT, finger=2), NoteEvent(0.4, 0.8, 72, 64, RIGHT, finger=2)]
+    result = finger(Score(tuple(notes)))
+    assert 0.2 <= result.release[0] <= 0.36
+
+
+def test_legato_between_fingers_is_not_cut():
+    result = finger(line([60, 62, 64, 65, 67]))
+    assert result.release == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+
+
+def test_a_pedalled_bass_is_let_go_for_the_chord():
+    notes = (NoteEvent(0, 3, 36, 64, LEFT), *(NoteEvent(1, 3, p, 64, LEFT) for p in (60, 64, 67)))
+    result = finger(Score(notes))
+    assert result.played.all() and result.release[0] < 1.0
+
+
+def test_time_is_linear_and_short():
+    rng = np.random.default_rng(0)
+    pitches = (60 + np.cumsum(rng.integers(-5, 6, 4000)) % 25).tolist()
+    score = line([(p, p + 4) if i % 5 == 0 else p for i, p in enumerate(pitches)])
+    finger(line([60]))
+    begun = time.process_time()
+    finger(score)
+    assert len(score.notes) / (time.process_time() - begun) >= 4000
+
+
+@pytest.mark.skipif(not PIECES.is_dir(), reason="no folder of pieces beside the project")
+def test_real_pieces_are_played_without_awkward_fingers():
+    notes = odd = cut = sounding = 0
+    for path in sorted(PIECES.glob("*.mid"))[::3]:
+        score = Score(read_midi(path).notes[:1000])
+        result = finger(score)
+        notes += len(score.notes)
+        odd += sum(awkward(score, result))
+        sounding += sum(note.offset - note.onset for note in score.notes)
+        cut += sum(max(n.offset - end, 0) for n, end in zip(score.notes, result.release, strict=True))
+        assert (result.release - result.strike).min() >= 0.03 - 1e-9
+    assert odd / notes <= 0.001
+    assert cut / sounding <= 0.03
+
+
+def test_no_chord_is_spread_beyond_the_hand():
+    rng = np.random.default_rng(1)
+    chords = [tuple(sorted(rng.choice(np.arange(50, 68), size=4, replace=False).tolist())) for _ in range(100)]
+    result = finger(line(chords, step=0.5))
+    x = Keyboard().x[[n.pitch - LOWEST for n in line(chords).notes]].reshape(-1, 4)
+    together = result.strike.reshape(-1, 4)
+    wide = np.ptp(x, axis=1) > 0.22
+    assert (np.ptp(together[wide], axis=1) > 0).all()
