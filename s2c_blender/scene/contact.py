@@ -42,8 +42,8 @@ class _Trace:
     depth: Array
     gap: Array
     finger: NDArray[np.intp]
-    penetration: Array
     penetrated: NDArray[np.intp]  # keys
+    penetration: Array
     penetrating: NDArray[np.intp]  # fingers
 
 
@@ -107,10 +107,15 @@ def _trace(sampler: SceneSampler, times: Array) -> _Trace:
     for first in range(0, len(times), _CHUNK):
         cloud, matrices = sampler.near(times[first : first + _CHUNK], shapes.box)
         found, penetration = find_touches(shapes, cloud, _to_rest(rest, matrices))
-        touches.append((found.sample + first, found.key, found.depth, found.gap, finger[found.point]))
-        inside.append((penetration.depth, penetration.key, finger[penetration.point]))
+        touches.append((found.sample + first, *_small(found.key, found.depth, found.gap, finger[found.point])))
+        inside.append(_small(penetration.key, penetration.depth, finger[penetration.point]))
     columns = [np.concatenate(parts) for rows in (touches, inside) for parts in zip(*rows, strict=True)]
     return _Trace(times, shapes, *columns)
+
+
+def _small(*columns: NDArray) -> list[NDArray]:
+    """An hour has a million samples: keep them in few bytes."""
+    return [column.astype(np.float32 if column.dtype.kind == "f" else np.int16) for column in columns]
 
 
 def _to_rest(rest: Array, matrices: Array) -> Array:

@@ -31,12 +31,12 @@ class Points(Protocol):
 class Skin:
     """Linear blend skinning as sums of matrices times vectors.
 
-    coefficients: for each deforming bone the points it moves (n,) and (n, 4): the points' rest positions in the armature's
-    space, homogeneous, times the weight. bones: their names. fixed: the same for points that no bone moves.
+    coefficients: for each deforming bone the points it moves (n,) and (n, 4): the points' rest positions in the mover's
+    space, homogeneous, times the weight. bones: their names. fixed: the same for points that no bone moves. mover: the
+    armature, or the mesh itself if none bends it.
     """
 
-    mesh: str
-    armature: str
+    mover: str
     bones: tuple[str, ...]
     count: int
     coefficients: tuple[tuple[NDArray[np.intp], Array], ...]
@@ -44,7 +44,7 @@ class Skin:
 
     @property
     def bone_count(self) -> int:
-        """Deforming bones, and one for points that no bone moves: the armature's own matrix."""
+        """Deforming bones, and one for points that no bone moves: the mover's own matrix."""
         return len(self.bones) + 1
 
     def deform(self, matrices: Array, rows: NDArray[np.intp] | None = None) -> Array:
@@ -86,39 +86,42 @@ class Skin:
         return found
 
     def read_bones(self, depsgraph: bpy.types.Depsgraph) -> Array:
-        """(B + 1, 4, 4) from the evaluated armature."""
-        armature = bpy.data.objects[self.armature].evaluated_get(depsgraph)
-        world = np.array(armature.matrix_world)
-        rest = [armature.data.bones[name].matrix_local for name in self.bones]
-        bones = [np.array(armature.pose.bones[name].matrix @ m.inverted()) for name, m in zip(self.bones, rest, strict=True)]
+        """(B + 1, 4, 4) from the evaluated mover."""
+        mover = bpy.data.objects[self.mover].evaluated_get(depsgraph)
+        world = np.array(mover.matrix_world)
+        rest = [mover.data.bones[name].matrix_local for name in self.bones]
+        bones = [np.array(mover.pose.bones[name].matrix @ m.inverted()) for name, m in zip(self.bones, rest, strict=True)]
         return world @ np.array([*bones, np.eye(4)])
 
 
 def skin_of(ob: bpy.types.Object, points: Points) -> Skin | None:
-    """The skinning of a mesh whose one modifier is an armature with vertex groups; None for anything else."""
+    """The skinning of a mesh whose one modifier is an armature with vertex groups, or which has none; None for all others."""
     modifiers = [modifier for modifier in ob.modifiers if modifier.show_render]
-    if len(modifiers) != 1 or modifiers[0].type != "ARMATURE":
+    if ob.data.shape_keys or len(modifiers) > 1 or not all(_blends_linearly(modifier) for modifier in modifiers):
         return None
-    modifier, armature = modifiers[0], modifiers[0].object
-    plain = modifier.use_vertex_groups and not modifier.use_bone_envelopes and not modifier.use_deform_preserve_volume
-    if not plain or modifier.vertex_group or armature is None or ob.data.shape_keys:
-        return None
+    mover = modifiers[0].object if modifiers else ob
     groups = {group.index: group.name for group in ob.vertex_groups}
-    deforming = {bone.name for bone in armature.data.bones if bone.use_deform}
+    deforming = {bone.name for bone in mover.data.bones if bone.use_deform} if modifiers else set()
     weights = vertex_weights(ob.data, len(groups))
     columns = [i for i, name in groups.items() if name in deforming and weights[:, i].any()]
     weights = weights[:, columns]
     total = weights.sum(axis=1, keepdims=True)
     weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
-    to_armature = np.array(armature.matrix_world.inverted() @ ob.matrix_world)
+    to_mover = np.array(mover.matrix_world.inverted() @ ob.matrix_world)
     co = np.empty(len(ob.data.vertices) * 3, dtype=np.float32)
     ob.data.vertices.foreach_get("co", co)
-    rest = np.concatenate([co.reshape(-1, 3), np.ones((len(co) // 3, 1))], axis=1) @ to_armature.T
+    rest = np.concatenate([co.reshape(-1, 3), np.ones((len(co) // 3, 1))], axis=1) @ to_mover.T
     parts = [points.gather(weights[:, i, None] * rest) for i in range(len(columns))]
     unmoved = points.gather(np.where(total > 0, 0.0, 1.0) * rest)
     sparse = [_sparse(part) for part in (*parts, unmoved)]
     names = tuple(groups[i] for i in columns)
-    return Skin(ob.name, armature.name, names, len(unmoved), tuple(sparse[:-1]), sparse[-1])
+    return Skin(mover.name, names, len(unmoved), tuple(sparse[:-1]), sparse[-1])
+
+
+def _blends_linearly(modifier: bpy.types.Modifier) -> bool:
+    if modifier.type != "ARMATURE" or modifier.object is None or modifier.vertex_group:
+        return False
+    return modifier.use_vertex_groups and not modifier.use_bone_envelopes and not modifier.use_deform_preserve_volume
 
 
 def _sparse(part: Array) -> tuple[NDArray[np.intp], Array]:
@@ -183,19 +186,19 @@ def object_matrices(objects: list[bpy.types.Object], frames: Array) -> Array | N
 
 
 def pose_reader(skin: Skin) -> PoseReader | None:
-    """Poses of the skin's armature from its F-curves; None if constraints, drivers or unusual inheritance take part."""
-    armature = bpy.data.objects[skin.armature]
-    curves = _plain_curves(armature)
-    if curves is None or armature.constraints or (_moves(curves) and object_matrices([armature], np.zeros(1)) is None):
+    """Poses of the skin's mover from its F-curves; None if constraints, drivers or unusual inheritance take part."""
+    mover = bpy.data.objects[skin.mover]
+    curves = _plain_curves(mover)
+    if curves is None or mover.constraints or (_moves(curves) and object_matrices([mover], np.zeros(1)) is None):
         return None
     needed: list[str] = []
     for name in skin.bones:
-        _add_with_parents(armature.pose.bones[name], needed)
-    if not all(_plain(armature.pose.bones[name]) for name in needed):
+        _add_with_parents(mover.pose.bones[name], needed)
+    if not all(_plain(mover.pose.bones[name]) for name in needed):
         return None
 
     def read(frames: Array) -> Array:
-        return _pose(bpy.data.objects[skin.armature], needed, skin.bones, frames)
+        return _pose(bpy.data.objects[skin.mover], needed, skin.bones, frames)
 
     return read
 
@@ -218,12 +221,12 @@ def _add_with_parents(bone: bpy.types.PoseBone, names: list[str]) -> None:
         names.append(bone.name)
 
 
-def _pose(armature: bpy.types.Object, needed: list[str], wanted: tuple[str, ...], frames: Array) -> Array:
-    curves = _plain_curves(armature) or {}
+def _pose(mover: bpy.types.Object, needed: list[str], wanted: tuple[str, ...], frames: Array) -> Array:
+    curves = _plain_curves(mover) or {}
     listed = [float(frame) for frame in frames]
     posed: dict[str, Array] = {}
     for name in needed:
-        pose, bone = armature.pose.bones[name], armature.data.bones[name]
+        pose, bone = mover.pose.bones[name], mover.data.bones[name]
         local = _local(pose, curves, pose.path_from_id() + ".", listed)
         if bone.use_connect:
             local[:, :3, 3] = 0.0
@@ -231,7 +234,7 @@ def _pose(armature: bpy.types.Object, needed: list[str], wanted: tuple[str, ...]
         posed[name] = np.array(rest) @ local
         if bone.parent:
             posed[name] = posed[bone.parent.name] @ posed[name]
-    own = object_matrices([armature], frames) if _moves(curves) else None
-    world = np.broadcast_to(np.array(armature.matrix_world), (len(frames), 4, 4)) if own is None else own[:, 0]
-    bones = [posed[name] @ np.array(armature.data.bones[name].matrix_local.inverted()) for name in wanted]
+    own = object_matrices([mover], frames) if _moves(curves) else None
+    world = np.broadcast_to(np.array(mover.matrix_world), (len(frames), 4, 4)) if own is None else own[:, 0]
+    bones = [posed[name] @ np.array(mover.data.bones[name].matrix_local.inverted()) for name in wanted]
     return np.stack([world @ bone for bone in (*bones, np.broadcast_to(np.eye(4), world.shape))], axis=1)
