@@ -2,6 +2,8 @@
 """Generate and Cancel: from the scene's settings to a job for the backend, and from its clip to the scene."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
@@ -81,8 +83,6 @@ class S2C_OT_cancel(bpy.types.Operator):
 def _request(scene: bpy.types.Scene, name: str) -> Generate:
     settings = settings_of(scene)
     piece = Path(bpy.path.abspath(settings.piece))
-    if not piece.is_file():
-        raise PianoHandsError("no-file", f"There is no file {piece}.", "Check the name and the folder.")
     output = _folder(settings) / f"{name or piece.stem}.npz"
     return Generate(
         job=uuid.uuid4().hex,
@@ -127,7 +127,23 @@ def put_into_scene(scene: bpy.types.Scene, clip_path: Path, audio_path: Path | N
     """Build piano, hands, sound and cameras of the clip. Raises PianoHandsError('bad-clip')."""
     from ..scene.stage import build_stage  # reads the rig; not needed to register
 
-    build_stage(Clip.load(clip_path), clip_path, audio_path=audio_path, scene=scene)
+    clip = Clip.load(clip_path)
+    with _shown(scene):
+        build_stage(clip, clip_path, audio_path=audio_path, scene=scene)
+
+
+@contextmanager
+def _shown(scene: bpy.types.Scene) -> Iterator[None]:
+    """Show `scene` in a window meanwhile: Edit Mode, in which bones are made, goes by the window's scene alone."""
+    windows = bpy.context.window_manager.windows
+    window = next((window for window in windows if window.scene == scene), None) or windows[0]
+    before = window.scene
+    window.scene = scene
+    try:
+        with bpy.context.temp_override(window=window):
+            yield
+    finally:
+        window.scene = before
 
 
 def push_undo(message: str) -> None:
