@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 ACTION = "Piano camera"
 FRONT, TOP, CLOSE = "Camera front", "Camera top", "Camera close"
 _SENSOR = 36.0  # mm, Blender's default
-_SPACE_Y = (-0.165, 0.150)  # hands and keys, from the wrists to the fallboard
+_SPACE_Y = (-0.145, 0.150)  # hands and keys, from the wrists to the fallboard
 _SPACE_Z = (-0.025, 0.090)
 _LEAST_WIDTH = 0.62  # m of keyboard in view, so that two hands always fit
 _BESIDE = 0.075  # m left free beside the outermost keys used
@@ -28,11 +28,16 @@ _KEYS_PER_SECOND = 2.0
 
 @dataclass(frozen=True)
 class View:
-    """Where a camera looks from: degrees around (0: from the player, positive: from the treble) and above the keys; lens in mm."""
+    """Where a camera looks from: degrees around (0: from the player, positive: from the treble) and above the keys; lens in mm.
+
+    `spare` says where the rest goes when the picture is wider or higher than it need be, from 0, evenly, to 1, all to the right
+    or above: rather to the piano than to the floor and the ends of the arms.
+    """
 
     around: float
     above: float
     lens: float
+    spare: tuple[float, float]
 
     def rotation(self) -> Matrix:
         around, above = np.radians([self.around, self.above])
@@ -40,7 +45,11 @@ class View:
         return to_camera.to_track_quat("Z", "Y").to_matrix()
 
 
-_VIEWS = {FRONT: View(17.0, 41.0, 55.0), TOP: View(0.0, 84.0, 60.0), CLOSE: View(38.0, 27.0, 65.0)}
+_VIEWS = {
+    FRONT: View(12.0, 46.0, 55.0, (0.0, 0.9)),
+    TOP: View(0.0, 84.0, 60.0, (0.0, 0.8)),
+    CLOSE: View(60.0, 29.0, 65.0, (0.8, 0.3)),
+}
 
 
 def build_cameras(
@@ -78,15 +87,14 @@ def _fit(view: View, low: float, high: float, aspect: float) -> Vector:
     rotation = np.array(view.rotation())
     seen = corners @ rotation  # in the camera's axes: right, up, towards the camera
     half = 0.5 * _SENSOR / view.lens / max(1.0, aspect)
-    location = np.zeros(3)
-    near = []
-    for axis, tangent in ((0, half), (1, half * aspect)):
-        # Two planes through the camera, at +tangent and -tangent, that touch the corners.
-        right = np.max(seen[:, axis] + tangent * seen[:, 2])
-        left = np.min(seen[:, axis] - tangent * seen[:, 2])
-        location[axis] = 0.5 * (right + left)
-        near.append(0.5 * (right - left) / tangent)
-    location[2] = max(near)
+    tangent = np.array([half, half * aspect])
+    # Two planes through the camera, at +tangent and -tangent, that touch the corners.
+    high_side = np.max(seen[:, :2] + tangent * seen[:, 2:], axis=0)
+    low_side = np.min(seen[:, :2] - tangent * seen[:, 2:], axis=0)
+    away = np.max(0.5 * (high_side - low_side) / tangent)
+    middle = 0.5 * (high_side + low_side)
+    place = middle + np.array(view.spare) * (low_side + tangent * away - middle)
+    location = np.array([*place, away])
     return Vector(rotation @ location)
 
 

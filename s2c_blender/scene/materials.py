@@ -20,15 +20,15 @@ class Look:
 
 
 LOOKS = {
-    "Piano Ivory": Look((0.80, 0.765, 0.69), roughness=0.28, coat=0.25, plain=(0.86, 0.83, 0.76)),
+    "Piano Ivory": Look((0.72, 0.69, 0.62), roughness=0.28, coat=0.25, plain=(0.86, 0.83, 0.76)),
     "Piano Ebony": Look((0.010, 0.0095, 0.009), roughness=0.33, coat=0.15, plain=(0.035, 0.033, 0.032)),
     "Piano Key Wood": Look((0.52, 0.36, 0.19), roughness=0.7),
     "Piano Lacquer": Look((0.006, 0.006, 0.0065), roughness=0.12, coat=1.0, plain=(0.028, 0.027, 0.03)),
     "Piano Felt": Look((0.22, 0.012, 0.016), roughness=0.95, plain=(0.30, 0.03, 0.035)),
     "Piano Brass": Look((0.82, 0.57, 0.24), roughness=0.22, metallic=1.0, plain=(0.70, 0.48, 0.20)),
     "Piano Leather": Look((0.016, 0.013, 0.012), roughness=0.5, plain=(0.05, 0.045, 0.042)),
-    "Room Floor": Look((0.17, 0.105, 0.06), roughness=0.42, plain=(0.26, 0.18, 0.115)),
-    "Room Wall": Look((0.33, 0.32, 0.31), roughness=0.9, plain=(0.42, 0.41, 0.40)),
+    "Room Floor": Look((0.085, 0.05, 0.028), roughness=0.38, plain=(0.085, 0.058, 0.04)),
+    "Room Wall": Look((0.20, 0.19, 0.185), roughness=0.9, plain=(0.22, 0.21, 0.205)),
 }
 
 

@@ -210,13 +210,13 @@ def _settings(scene: bpy.types.Scene, engine: Engine, *, size: tuple[int, int], 
     kept.set(render, engine=engine.value, resolution_x=size[0], resolution_y=size[1], resolution_percentage=100)
     kept.set(render, use_sequencer=False, use_compositing=False, use_stamp=False, use_border=False, use_motion_blur=False)
     if engine is Engine.WORKBENCH:
-        kept.set(scene.view_settings, view_transform="Standard", look="None", exposure=0.0, gamma=1.0)
+        kept.set(scene.view_settings, view_transform="Standard", look="None", exposure=0.6, gamma=1.0)
         kept.set(scene.display, render_aa=smooth, shadow_shift=0.1, shadow_focus=0.6, light_direction=(-0.35, 0.45, 0.82))
         kept.set(shading, light="STUDIO", color_type="MATERIAL", show_specular_highlight=True, background_type="THEME")
         kept.set(shading, show_shadows=True, shadow_intensity=0.45, show_cavity=True, cavity_type="BOTH", show_xray=False)
     else:
         cycles = scene.cycles
-        kept.set(cycles, samples=24, use_adaptive_sampling=True, adaptive_threshold=0.05, use_denoising=False, max_bounces=3)
+        kept.set(cycles, samples=24, use_adaptive_sampling=True, adaptive_threshold=0.05, use_denoising=True, max_bounces=4)
         kept.set(render, use_persistent_data=True)
     try:
         yield
