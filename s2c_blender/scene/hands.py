@@ -12,7 +12,7 @@ from ..wire.hands import JOINTS, HandSide
 from .action import write_curves
 from .armature import HAND, WAITING, bone_name, build_armature, hand_curves
 from .marks import mark
-from .skin import FLUSH, flush, nail_material, skin_material
+from .skin import CREASE, FLUSH, crease, flush, nail_material, skin_material
 from .sleeves import add_sleeve
 from .timing import frame_at, rate
 
@@ -57,7 +57,7 @@ def _skinned(rig: HandRig, armature: bpy.types.Object, side: HandSide, *, scale:
 
 
 def skin_mesh(rig: HandRig, side: HandSide, *, scale: float) -> bpy.types.Mesh:
-    """One hand's skin where it waits, with UVs, materials for skin and nails, and its rosiness."""
+    """One hand's skin where it waits, with UVs, materials for skin and nails, and where it is rosy and wrinkled."""
     left = side is HandSide.LEFT
     quads = rig.mirrored_quads if left else rig.quads
     uvs = rig.uvs[:, ::-1] if left else rig.uvs
@@ -72,7 +72,8 @@ def skin_mesh(rig: HandRig, side: HandSide, *, scale: float) -> bpy.types.Mesh:
     mesh.polygons.foreach_set("material_index", rig.zone.astype(np.int32))
     mesh.polygons.foreach_set("use_smooth", np.ones(faces, dtype=bool))
     mesh.uv_layers.new(name="UVMap").data.foreach_set("uv", uvs.astype(np.float32).ravel())
-    mesh.attributes.new(FLUSH, "FLOAT", "POINT").data.foreach_set("value", flush(rig).astype(np.float32))
+    for name, values in ((FLUSH, flush(rig)), (CREASE, crease(rig))):
+        mesh.attributes.new(name, "FLOAT", "POINT").data.foreach_set("value", values.astype(np.float32))
     for material in (skin_material(), nail_material()):
         mesh.materials.append(material)
     mesh.update(calc_edges=True)

@@ -12,6 +12,7 @@ from .marks import is_ours, mark
 Array = NDArray[np.floating]
 
 FLUSH = "s2c_flush"  # point attribute: 0 pale, 1 rosy
+CREASE = "s2c_crease"  # point attribute: 0 smooth, 1 wrinkled
 
 _PALE, _ROSY, _DEEP = (0.62, 0.365, 0.255), (0.60, 0.25, 0.175), (0.50, 0.265, 0.175)
 _NAIL, _NAIL_EDGE = (0.66, 0.37, 0.30), (0.78, 0.66, 0.57)
@@ -37,6 +38,16 @@ def flush(rig: HandRig) -> Array:
     return value
 
 
+def crease(rig: HandRig) -> Array:
+    """(N,) how wrinkled the skin is: over the backs of the fingers' joints, a little on the thumb's."""
+    value = np.zeros(len(rig.vertices))
+    for finger, chain in enumerate(FINGER_JOINTS):
+        for joint, share in zip(chain[1:], (1.0, 0.6), strict=True):
+            back = rig.rest[joint] + 0.9 * rig.radius[joint] * rig.nails[finger]
+            value = np.maximum(value, share * (0.5 if finger == 0 else 1.0) * _near(rig.vertices, back, 0.0075))
+    return value
+
+
 def _near(points: Array, place: Array, distance: float) -> Array:
     return np.exp(-(((points - place) ** 2).sum(1)) / (distance * distance))
 
@@ -54,17 +65,16 @@ def skin_material() -> bpy.types.Material:
     if found is not None:
         return found
     made, tree, shader = _new("Hand Skin", _PLAIN_SKIN, 0.5)
-    place = tree.nodes.new("ShaderNodeTexCoord").outputs["Generated"]
+    place = tree.nodes.new("ShaderNodeTexCoord").outputs["Generated"]  # of the hand at rest: it stays on the skin
     blotches, pores = _noise(tree, place, 9.0, 3.0), _noise(tree, place, 220.0, 2.0)
-    flushed = _mix(tree, _attribute(tree), _PALE, _ROSY)
+    flushed = _mix(tree, _attribute(tree, FLUSH), _PALE, _ROSY)
     colour = _mix(tree, _ramp(tree, blotches, 0.35, 0.75, 0.35), flushed, _DEEP)
     tree.links.new(colour, shader.inputs["Base Color"])
     tree.links.new(_ramp(tree, pores, 0.2, 0.8, 0.16, 0.40), shader.inputs["Roughness"])
-    bump = tree.nodes.new("ShaderNodeBump")
-    bump.inputs["Strength"].default_value = 0.22
-    bump.inputs["Distance"].default_value = 0.0006
-    tree.links.new(pores, bump.inputs["Height"])
-    tree.links.new(bump.outputs["Normal"], shader.inputs["Normal"])
+    fine = _bump(tree, pores, 0.22, 0.0006)
+    folds = _bump(tree, _product(tree, _wave(tree, place), _attribute(tree, CREASE)), 0.45, 0.0008)
+    tree.links.new(fine.outputs["Normal"], folds.inputs["Normal"])
+    tree.links.new(folds.outputs["Normal"], shader.inputs["Normal"])
     shader.inputs["Subsurface Weight"].default_value = 0.55
     shader.inputs["Subsurface Radius"].default_value = _BLOOD
     shader.inputs["Subsurface Scale"].default_value = _DEPTH
@@ -78,7 +88,7 @@ def nail_material() -> bpy.types.Material:
     if found is not None:
         return found
     made, tree, shader = _new("Hand Nail", _PLAIN_NAIL, 0.3)
-    tree.links.new(_mix(tree, _attribute(tree), _NAIL_EDGE, _NAIL), shader.inputs["Base Color"])
+    tree.links.new(_mix(tree, _attribute(tree, FLUSH), _NAIL_EDGE, _NAIL), shader.inputs["Base Color"])
     shader.inputs["Roughness"].default_value = 0.30
     shader.inputs["Coat Weight"].default_value = 0.25
     shader.inputs["Subsurface Weight"].default_value = 0.35
@@ -96,7 +106,7 @@ def cloth_material(name: str) -> bpy.types.Material:
     made, _, shader = _new(name, plain, 0.85)
     shader.inputs["Base Color"].default_value = (*colour, 1.0)
     shader.inputs["Roughness"].default_value = 0.85
-    shader.inputs["Sheen Weight"].default_value = 0.25
+    shader.inputs["Sheen Weight"].default_value = 0.08
     return made
 
 
@@ -109,15 +119,16 @@ def _new(
 ) -> tuple[bpy.types.Material, bpy.types.ShaderNodeTree, bpy.types.Node]:
     made = mark(bpy.data.materials.new(name))
     made["s2c_name"] = name
-    made.use_nodes = True
+    if made.node_tree is None:  # Blender 4.5; later ones have the tree from the start
+        made.use_nodes = True
     made.diffuse_color = (*plain, 1.0)
     made.roughness = roughness
     return made, made.node_tree, made.node_tree.nodes["Principled BSDF"]
 
 
-def _attribute(tree: bpy.types.ShaderNodeTree) -> bpy.types.NodeSocket:
+def _attribute(tree: bpy.types.ShaderNodeTree, name: str) -> bpy.types.NodeSocket:
     node = tree.nodes.new("ShaderNodeAttribute")
-    node.attribute_name = FLUSH
+    node.attribute_name = name
     return node.outputs["Fac"]
 
 
@@ -127,6 +138,34 @@ def _noise(tree: bpy.types.ShaderNodeTree, place: bpy.types.NodeSocket, scale: f
     node.inputs["Detail"].default_value = detail
     tree.links.new(place, node.inputs["Vector"])
     return node.outputs["Fac"]
+
+
+def _wave(tree: bpy.types.ShaderNodeTree, place: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """Uneven lines across the fingers, about 2 mm apart."""
+    node = tree.nodes.new("ShaderNodeTexWave")
+    node.bands_direction = "Y"
+    for name, value in (("Scale", 40.0), ("Distortion", 3.0), ("Detail", 2.0), ("Detail Scale", 1.4)):
+        node.inputs[name].default_value = value
+    tree.links.new(place, node.inputs["Vector"])
+    return node.outputs["Fac"]
+
+
+def _product(tree: bpy.types.ShaderNodeTree, a: bpy.types.NodeSocket, b: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    node = tree.nodes.new("ShaderNodeMath")
+    node.operation = "MULTIPLY"
+    tree.links.new(a, node.inputs[0])
+    tree.links.new(b, node.inputs[1])
+    return node.outputs[0]
+
+
+def _bump(
+    tree: bpy.types.ShaderNodeTree, height: bpy.types.NodeSocket, strength: float, distance: float
+) -> bpy.types.ShaderNodeBump:
+    node = tree.nodes.new("ShaderNodeBump")
+    node.inputs["Strength"].default_value = strength
+    node.inputs["Distance"].default_value = distance
+    tree.links.new(height, node.inputs["Height"])
+    return node
 
 
 def _ramp(
