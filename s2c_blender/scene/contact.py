@@ -65,7 +65,7 @@ def measure_scene(
     scene = scene or bpy.context.scene
     clip = clip or _take_of(scene)
     score, fingering = (clip, None) if isinstance(clip, Score) else (clip.score, clip.fingering)
-    end = score.duration + _AFTER if end is None else end
+    end = min(score.duration + _AFTER, np.inf if end is None else end)
     times = np.arange(round((start - _BESIDE) * rate), round((end + _BESIDE) * rate) + 1) / rate
     with as_rendered(scene, hand_meshes(scene) + key_objects(scene)):
         sampler = SceneSampler(scene, first=float(times[0]), last=float(times[-1]))
