@@ -22,7 +22,9 @@ FIXED = 1000.0  # cost of going against the person
 LEARNED = 3.0  # cost of another finger than a practised scale's
 LEARNED_END = 0.8  # the same where a run begins and ends
 MEMORY = 0.6  # weight of the way from the strike before the last
-LET_GO = 7.0  # cost of taking a finger off a key that should be held
+LET_GO = 5.0  # cost of taking a finger off a key that should be held
+LET_GO_LONG = 4.0  # and more for every second that it should be, up to
+LONG = 3.0  # seconds
 HURRY = 8.0  # cost of one finger on two keys in a row faster than
 HURRIED = 0.13  # seconds
 UNBOUND = 1.5  # cost of one finger in two thirds in turn, which cannot be bound then
@@ -36,6 +38,7 @@ class Slice:
     """One strike: the keys struck now, and those still held under fingers, in order from the thumb's side.
 
     notes: indices into the score. pitches: MIDI. end: seconds when the last of the struck notes ends.
+    hold: seconds that each key goes on sounding, 0 for those struck now.
     wishes: (column, finger 0-4, cost of any other finger).
     """
 
@@ -44,6 +47,7 @@ class Slice:
     notes: tuple[int, ...]
     pitches: tuple[int, ...]
     struck: tuple[bool, ...]
+    hold: tuple[float, ...]
     wishes: tuple[tuple[int, int, float], ...] = ()
 
 
@@ -129,7 +133,9 @@ class _Costs:
             old, new = choices(len(before.notes)), choices(len(now.notes))
             for a, index in enumerate(before.notes):
                 if index in now.notes:
-                    cost += LET_GO * (old[:, a, None] != new[None, :, now.notes.index(index)])
+                    b = now.notes.index(index)
+                    price = LET_GO + LET_GO_LONG * min(now.hold[b], LONG)
+                    cost += price * (old[:, a, None] != new[None, :, b])
         return cost
 
     def apart(self, earlier: Slice, now: Slice) -> Array:

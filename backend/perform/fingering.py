@@ -64,6 +64,7 @@ def _slices(score: Score, playable: Playable, *, side: HandSide, span: float) ->
                 notes=tuple(down),
                 pitches=tuple(notes[i].pitch for i in down),
                 struck=tuple(i in fresh for i in down),
+                hold=tuple(0.0 if i in fresh else float(playable.offset[i]) - start for i in down),
                 wishes=tuple((c, notes[i].finger - 1, FIXED) for c, i in enumerate(down) if i in fresh and notes[i].finger),
             )
         )

@@ -30,7 +30,7 @@ class Playable:
     """The notes as hands can take them; arrays over the score's notes (N).
 
     hand: who plays it. played: False where nobody can, or another stroke of the same key has it already.
-    offset: seconds, where one stroke serves two notes the later end. delay: seconds between onset and strike (rolls).
+    offset: seconds; where two notes share a key, the later end. delay: seconds between onset and strike (rolls).
     """
 
     hand: NDArray[np.int8]
@@ -58,11 +58,13 @@ def named(score: Score, index: int) -> str:
 
 
 def _merge_strokes(score: Score, result: Playable) -> None:
-    """Of two notes on one key within 50 ms, one is struck; it lasts as long as the longer one."""
+    """Of two notes on one key within 50 ms, one is struck. Of two that overlap, the later one lasts as long as both."""
     last: dict[int, int] = {}
     for index, note in enumerate(score.notes):
         earlier = last.get(note.pitch)
         if earlier is None or note.onset - score.notes[earlier].onset > ONE_STROKE:
+            if earlier is not None:  # the key goes up for this stroke; then it is this note's finger that has it
+                result.offset[index] = max(result.offset[index], result.offset[earlier])
             last[note.pitch] = index
             continue
         kept, doubled = earlier, index

@@ -11,7 +11,7 @@ from s2c_blender.wire.keyboard import LOWEST
 from s2c_blender.wire.notes import UNPLAYED, Score
 
 from .fingering_costs import CostTables
-from .playable import Playable
+from .playable import TOGETHER, Playable
 
 Array = NDArray[np.float64]
 
@@ -19,6 +19,7 @@ RETURN_TIME = 0.05  # seconds that a key is given to rise before it is struck ag
 SHORTEST_PRESS = 0.03
 LIFT = 0.04  # seconds from leaving one key to striking the next with the same finger, without the way between
 FINGER_SPEED = 1.5  # metres a second at which finger and hand travel
+GIVE = 0.012  # metres beyond the practical stretch that a hand gives rather than let a key go
 LONGEST_WAY = 0.3  # seconds: what ends earlier than this before a strike is in nobody's way
 
 
@@ -65,9 +66,10 @@ def _make_way(
                 continue
             stays.append(other)
             conflict = tables[side].conflict[other.key, now.key, other.finger, now.finger] / 1000.0
-            if conflict > 0:
-                way = LIFT * (other.finger == now.finger) + conflict / FINGER_SPEED
-                held = time - strike[other.index]
+            held = time - strike[other.index]
+            same_finger = other.finger == now.finger
+            if same_finger or (conflict > GIVE and held > TOGETHER):
+                way = LIFT * same_finger + conflict / FINGER_SPEED
                 release[other.index] = min(release[other.index], time - min(way, 0.5 * held))
         down[side] = [*stays, now]
 

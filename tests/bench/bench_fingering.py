@@ -15,7 +15,7 @@ import numpy as np
 from backend.perform.fingering import assign_fingers
 from backend.perform.hands_split import assign_hands
 from backend.score import merge_hands, read_midi
-from s2c_blender.wire.keyboard import LOWEST, Keyboard
+from s2c_blender.wire.keyboard import KEY_COUNT, LOWEST, Keyboard
 from s2c_blender.wire.notes import Fingering, Score
 
 SAME_FINGER_WINDOW = 0.120  # seconds
@@ -33,8 +33,6 @@ def measure(path: Path) -> dict[str, float | str]:
     finger_time = time.perf_counter() - begun
     known = hand >= 0
     pitch = np.array([note.pitch for note in score.notes])
-    sounding = sum(note.offset - note.onset for note in score.notes)
-    cut = sum(max(note.offset - end, 0.0) for note, end in zip(score.notes, fingering.release, strict=True))
     crossed, stretched, repeated = awkward(score, fingering)
     return {
         "piece": path.stem,
@@ -45,10 +43,21 @@ def measure(path: Path) -> dict[str, float | str]:
         "crossed": crossed,
         "stretched": stretched,
         "same_finger": repeated,
-        "cut_short": cut / sounding,
+        "frames": frame_score(score, fingering),
         "split_notes_per_second": len(score.notes) / split_time,
         "finger_notes_per_second": len(score.notes) / finger_time,
     }
+
+
+def frame_score(score: Score, fingering: Fingering) -> float:
+    """F1 at 100 Hz of the keys that the fingers should have down against the file's notes: the most that hands can reach."""
+    wanted, held = (np.zeros((KEY_COUNT, round(score.duration * 100) + 10), dtype=bool) for _ in range(2))
+    for i, note in enumerate(score.notes):
+        key = note.pitch - LOWEST
+        wanted[key, round(note.onset * 100) : round(note.offset * 100)] = True
+        if fingering.played[i]:
+            held[key, round(fingering.strike[i] * 100) : round(fingering.release[i] * 100)] = True
+    return float(2 * (wanted & held).sum() / (wanted.sum() + held.sum()))
 
 
 def awkward(score: Score, fingering: Fingering, *, span: float = 0.22) -> tuple[int, int, int]:
@@ -82,22 +91,24 @@ def main() -> int:
     rows = [measure(path) for path in sorted(arguments.folder.glob("*.mid"))]
     if not rows:
         parser.error(f"no .mid files in {arguments.folder}")
-    print(f"{'piece':<44}{'notes':>6}{'hands':>7}{'mid C':>7}{'unpl.':>6}{'cross':>6}{'wide':>5}{'same':>5}{'cut %':>7}{'n/s':>8}")
+    print(f"{'piece':<44}{'notes':>6}{'hands':>7}{'mid C':>7}{'unpl.':>6}{'cross':>6}{'wide':>5}{'same':>5}{'frames':>7}{'n/s':>8}")
     for row in rows:
         print(
             f"{row['piece']:<44}{row['notes']:>6}{row['hands']:>7.3f}{row['middle_c']:>7.3f}{row['unplayed']:>6}"
-            f"{row['crossed']:>6}{row['stretched']:>5}{row['same_finger']:>5}{100 * row['cut_short']:>7.2f}"
+            f"{row['crossed']:>6}{row['stretched']:>5}{row['same_finger']:>5}{row['frames']:>7.3f}"
             f"{row['finger_notes_per_second']:>8.0f}"
         )
     notes = sum(row["notes"] for row in rows)
-    weighted = {name: sum(row[name] * row["notes"] for row in rows) / notes for name in ("hands", "middle_c", "cut_short")}
+    weighted = {name: sum(row[name] * row["notes"] for row in rows) / notes for name in ("hands", "middle_c", "frames")}
     mean = float(np.mean([row["hands"] for row in rows]))
     odd = sum(row["crossed"] + row["stretched"] + row["same_finger"] for row in rows)
     print(
         f"hands right: {100 * weighted['hands']:.2f} % of notes, {100 * mean:.2f} % mean of pieces, worst "
         f"{100 * min(row['hands'] for row in rows):.1f} %; middle C {100 * weighted['middle_c']:.1f} %"
     )
-    print(f"awkward: {odd} of {notes} notes ({1000 * odd / notes:.2f} in 1,000); cut short {100 * weighted['cut_short']:.2f} %")
+    print(
+        f"awkward: {odd} of {notes} notes ({1000 * odd / notes:.2f} in 1,000); frame F1 at best {weighted['frames']:.4f}, worst {min(row['frames'] for row in rows):.4f}"
+    )
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return 0
