@@ -23,6 +23,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 WHEELS, DIST = ROOT / "wheels", ROOT / "dist"
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 OLDEST_BLENDER = (4, 5)
 LARGEST_ZIP = 10_000_000  # bytes
 GROUP_PATIENCE = 540.0  # seconds for one group of tests
@@ -42,6 +43,8 @@ DEBIAN_PACKAGES = {
     "libEGL.so.1": "libegl1",
     "libgomp.so.1": "libgomp1",
 }
+
+_PYTHON_MARK = re.compile(r"python_version == '([\d.]+)'")
 
 
 class Fault(Exception):
@@ -173,22 +176,22 @@ def check(_options: argparse.Namespace) -> int:
 
 
 def pins(*groups: str) -> list[str]:
-    """Requirements of the program itself and of the named groups."""
+    """Requirements of the program itself and of the named groups, as far as they are meant for the running Python."""
     project = _project()
-    return [*project["project"]["dependencies"], *(pin for group in groups for pin in project["dependency-groups"][group])]
+    wanted = [*project["project"]["dependencies"], *(pin for group in groups for pin in project["dependency-groups"][group])]
+    return [pin.partition(";")[0] for pin in wanted if _PYTHON_MARK.search(pin) is None or _PYTHON_MARK.findall(pin) == [RUNNING]]
 
 
 def environment(*groups: str) -> str:
     """The Python of a virtual environment that holds the groups' packages. Raises Fault."""
-    running = f"{sys.version_info.major}.{sys.version_info.minor}"
     if "blender" in groups:
-        fitting = re.findall(r"python_version == '([\d.]+)'", " ".join(_project()["dependency-groups"]["blender"]))
-        if running not in fitting:
+        fitting = _PYTHON_MARK.findall(" ".join(_project()["dependency-groups"]["blender"]))
+        if RUNNING not in fitting:
             raise Fault(
-                f"This is Python {running}, and Blender's module exists for Python {' and '.join(fitting)} only. "
+                f"This is Python {RUNNING}, and Blender's module exists for Python {' and '.join(fitting)} only. "
                 "Start build.py with one of those, or name an installed Blender with --blender."
             )
-    folder = _environment_folder(running)
+    folder = _environment_folder()
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamp = folder / "installed.json"
     wanted = pins(*groups)
@@ -207,12 +210,12 @@ def environment(*groups: str) -> str:
     return str(python)
 
 
-def _environment_folder(running: str) -> Path:
+def _environment_folder() -> Path:
     """`.venv`, or `.venv-X.Y` where `.venv` was made with another Python."""
     folder = ROOT / ".venv"
     settings = folder / "pyvenv.cfg"
     made_with = re.search(r"^version\s*=\s*(\d+\.\d+)", settings.read_text(), re.MULTILINE) if settings.exists() else None
-    return ROOT / f".venv-{running}" if made_with and made_with[1] != running else folder
+    return ROOT / f".venv-{RUNNING}" if made_with and made_with[1] != RUNNING else folder
 
 
 def _make_environment(folder: Path) -> None:

@@ -37,9 +37,20 @@ def manifest() -> dict:
 
 def test_every_requirement_is_pinned_in_pyproject_and_nowhere_else(build: ModuleType) -> None:
     for pin in build.pins("blender", "test"):
-        assert re.match(r"[\w-]+==[\w.]+(;|$)", pin), pin
+        assert re.fullmatch(r"[\w-]+==[\w.]+", pin), pin
     others = [ROOT / "README.md", ROOT / ".ci" / "run"]
     assert not [path.name for path in others if re.search(r"(mido|bpy|pytest)==", path.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize(("running", "module"), [("3.11", "bpy==4.5.15"), ("3.13", "bpy==5.2.3"), ("3.12", None)])
+def test_each_python_gets_the_module_that_fits(
+    build: ModuleType, monkeypatch: pytest.MonkeyPatch, running: str, module: str | None
+) -> None:
+    monkeypatch.setattr(build, "RUNNING", running)
+    assert [pin for pin in build.pins("blender") if pin.startswith("bpy")] == ([module] if module else [])
+    if module is None:
+        with pytest.raises(build.Fault, match=r"3\.11 and 3\.13"):
+            build.environment("blender")
 
 
 def test_midi_needs_no_torch(build: ModuleType) -> None:
@@ -145,11 +156,12 @@ def test_missing_libraries_are_named_with_their_debian_packages(build: ModuleTyp
 
 def test_another_python_gets_an_environment_of_its_own(build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "ROOT", tmp_path)
-    assert build._environment_folder("3.11") == tmp_path / ".venv"
+    assert build._environment_folder() == tmp_path / ".venv"
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "pyvenv.cfg").write_text("home = x\nversion = 3.11.7\n")
-    assert build._environment_folder("3.11") == tmp_path / ".venv"
-    assert build._environment_folder("3.13") == tmp_path / ".venv-3.13"
+    for running, name in (("3.11", ".venv"), ("3.13", ".venv-3.13")):
+        monkeypatch.setattr(build, "RUNNING", running)
+        assert build._environment_folder() == tmp_path / name
 
 
 @pytest.mark.parametrize("command", [[], ["demo"], ["test"], ["bench"], ["package"], ["check"]])
