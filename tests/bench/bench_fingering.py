@@ -25,12 +25,12 @@ LEGATO = 0.03  # seconds of silence up to which two notes still belong together
 def measure(path: Path) -> dict[str, float | str]:
     score = read_midi(path)
     hand = np.array([-1 if note.hand is None else note.hand for note in score.notes])
-    begun = time.perf_counter()
+    begun = time.process_time()
     split = assign_hands(merge_hands(score))
-    split_time = time.perf_counter() - begun
-    begun = time.perf_counter()
+    split_time = time.process_time() - begun
+    begun = time.process_time()
     fingering = assign_fingers(score, assign_hands(score))
-    finger_time = time.perf_counter() - begun
+    finger_time = time.process_time() - begun
     known = hand >= 0
     pitch = np.array([note.pitch for note in score.notes])
     crossed, stretched, repeated = awkward(score, fingering)
@@ -106,9 +106,9 @@ def main() -> int:
         f"hands right: {100 * weighted['hands']:.2f} % of notes, {100 * mean:.2f} % mean of pieces, worst "
         f"{100 * min(row['hands'] for row in rows):.1f} %; middle C {100 * weighted['middle_c']:.1f} %"
     )
-    print(
-        f"awkward: {odd} of {notes} notes ({1000 * odd / notes:.2f} in 1,000); frame F1 at best {weighted['frames']:.4f}, worst {min(row['frames'] for row in rows):.4f}"
-    )
+    print(f"awkward: {odd} of {notes} notes ({1000 * odd / notes:.2f} in 1,000)")
+    worst = min(row["frames"] for row in rows)
+    print(f"frame F1 that these strikes and releases allow: {weighted['frames']:.4f}, worst {worst:.4f}")
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return 0
