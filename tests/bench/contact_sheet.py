@@ -7,33 +7,49 @@ python tests/bench/contact_sheet.py out/scene.blend -o sheet.png --moments 8 --c
 import argparse
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 import numpy as np
-from mathutils import Vector
+from mathutils import Matrix, Vector
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from s2c_blender.scene.action import write_curves
-from s2c_blender.scene.camera import View
 from s2c_blender.scene.contact_sampling import hand_meshes
 from s2c_blender.scene.render import render_stills
 from s2c_blender.scene.timing import frame_at, rate
 
 Array = NDArray[np.floating]
 
-#: Views that look at hands wherever they are: from where, and at whose. A scene's own "Camera NAME" comes first.
+
+@dataclass(frozen=True)
+class View:
+    """From where (degrees around: 0 from the player, positive from the treble; and above the keys), at whose hands, lens in mm."""
+
+    around: float
+    above: float
+    whose: str = "both"
+    lens: float = 80.0
+
+    def rotation(self) -> Matrix:
+        around, above = np.radians([self.around, self.above])
+        way = Vector((np.cos(above) * np.sin(around), -np.cos(above) * np.cos(around), np.sin(above)))
+        return way.to_track_quat("Z", "Y").to_matrix()
+
+
+#: Views that look at hands wherever they are. A scene's own "Camera NAME" comes first.
 VIEWS = {
-    "front": (View(17.0, 41.0, 55.0), "both"),
-    "top": (View(0.0, 84.0, 60.0), "both"),
-    "close": (View(38.0, 27.0, 65.0), "both"),
-    "level": (View(0.0, 4.0, 80.0), "both"),  # from the fallboard's opposite, at the height of the keys
-    "right": (View(35.0, 25.0, 80.0), "right"),
-    "left": (View(-35.0, 25.0, 80.0), "left"),
-    "thumbs-right": (View(-70.0, 12.0, 80.0), "right"),
-    "thumbs-left": (View(70.0, 12.0, 80.0), "left"),
+    "front": View(17.0, 41.0, lens=55.0),
+    "top": View(0.0, 84.0, lens=60.0),
+    "close": View(38.0, 27.0, lens=65.0),
+    "level": View(0.0, 4.0),
+    "right": View(35.0, 25.0, "right"),
+    "left": View(-35.0, 25.0, "left"),
+    "thumb-right": View(-70.0, 12.0, "right"),
+    "thumb-left": View(70.0, 12.0, "left"),
 }
 
 
@@ -70,24 +86,24 @@ def _camera(scene: bpy.types.Scene, name: str, moments: list[float], *, aspect: 
         return found
     if name not in VIEWS:
         raise SystemExit(f"No camera {name!r} in the scene; there are views named {', '.join(VIEWS)}.")
-    view, whose = VIEWS[name]
+    view = VIEWS[name]
     camera = bpy.data.objects.new(f"View {name}", bpy.data.cameras.new(name))
     camera.data.lens, camera.data.clip_start = view.lens, 0.01
     camera.rotation_euler = view.rotation().to_euler()
     scene.collection.objects.link(camera)
-    places = np.array([_place(scene, moment, view, whose=whose, aspect=aspect) for moment in moments])
+    places = np.array([_place(scene, moment, view, aspect=aspect) for moment in moments])
     order = np.argsort(moments)
     frames = np.array([frame_at(scene, moment) for moment in moments])[order]
     write_curves(camera, f"View {name}", {("location", axis, "Location"): (frames, places[order, axis]) for axis in range(3)})
     return camera
 
 
-def _place(scene: bpy.types.Scene, moment: float, view: View, *, whose: str, aspect: float) -> Vector:
+def _place(scene: bpy.types.Scene, moment: float, view: View, *, aspect: float) -> Vector:
     """Where a camera that looks from `view` has the hands just in its picture."""
     frame = frame_at(scene, moment)
     scene.frame_set(int(frame // 1), subframe=frame % 1.0)
     graph = bpy.context.evaluated_depsgraph_get()
-    hands = [ob for ob in hand_meshes(scene) if whose == "both" or ob["s2c_hand"] in (whose, "both")]
+    hands = [ob for ob in hand_meshes(scene) if view.whose == "both" or ob["s2c_hand"] in (view.whose, "both")]
     corners = []
     for ob in hands:
         mesh = ob.evaluated_get(graph)
