@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Shirt cuffs and jacket sleeves, so that hands do not end in the air. They take no part in contact.
 
-A cuff goes with the wrist; a sleeve starts at the cuff and points to an elbow, which follows the hand sideways by half.
+A cuff goes with the wrist; a sleeve starts at the cuff and points to an elbow, which follows the hand sideways by two thirds.
 """
 
 from dataclasses import dataclass
@@ -19,16 +19,17 @@ from .skin import cloth_material
 Array = NDArray[np.floating]
 
 SIDES = 40
-CUFF_FRONT, CUFF_BACK = -0.044, -0.074  # metres from the wrist, along the forearm
 PIVOT = -0.056  # where the sleeve turns
-ELBOW = np.array([0.26, -0.47, 0.02])  # of the right arm of somebody who sits before the middle of the keyboard
-FOLLOW = 0.55  # share of the wrist's way along the keyboard that the elbow goes too
+ELBOW = np.array([0.27, -0.47, 0.045])  # of the right arm of somebody who sits before the middle of the keyboard
+FOLLOW = 0.65  # share of the wrist's way along the keyboard that the elbow goes too
+
+AIM = 0.75  # share of the bend at the wrist that shows between cuff and sleeve
 
 # Rings from the inside of the front edge round to the back: (metres along the forearm, metres outside the skin).
-_CUFF = ((-0.060, 0.0025), (-0.0455, 0.0030), (-0.0440, 0.0040), (-0.0455, 0.0050), (-0.0740, 0.0055))
+_CUFF = ((-0.060, 0.0025), (-0.0455, 0.0030), (-0.0440, 0.0040), (-0.0455, 0.0050), (-0.0650, 0.0055))
 _SLEEVE = (
-    (-0.075, 0.008), (-0.0560, 0.0085), (-0.0540, 0.0105), (-0.0560, 0.0120), (-0.070, 0.0125), (-0.090, 0.0130), (-0.110, 0.0145),
-    (-0.130, 0.0155), (-0.150, 0.0175), (-0.170, 0.0185), (-0.190, 0.0205), (-0.210, 0.0215), (-0.230, 0.0235), (-0.250, 0.0245),
+    (-0.075, 0.0095), (-0.0560, 0.0085), (-0.0540, 0.0105), (-0.0560, 0.0120), (-0.070, 0.0145), (-0.090, 0.0165), (-0.110, 0.0165),
+    (-0.130, 0.0165), (-0.150, 0.0175), (-0.170, 0.0185), (-0.190, 0.0205), (-0.210, 0.0215), (-0.230, 0.0235), (-0.250, 0.0245),
     (-0.270, 0.0255), (-0.285, 0.0245), (-0.290, 0.0200), (-0.291, 0.0),
 )  # fmt: skip
 
@@ -69,6 +70,7 @@ def add_sleeve(
     aim = sleeve.constraints.new("DAMPED_TRACK")
     aim.target = elbow
     aim.track_axis = "TRACK_NEGATIVE_Y"
+    aim.influence = AIM
     objects = [cuff, sleeve, elbow]
     for ob in objects:
         collection.objects.link(ob)
