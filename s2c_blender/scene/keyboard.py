@@ -51,6 +51,7 @@ def build_keys(board: Keyboard, collection: bpy.types.Collection) -> dict[int, b
         made = mark(bpy.data.objects.new(f"Key {pitch_name(pitch)}", meshes[shape]))
         made.location = (board.x[key], BALANCE_Y, 0.0)
         made["midi_pitch"] = pitch
+        made.display.show_shadows = bool(black)
         collection.objects.link(made)
         keys[pitch] = made
     return keys
