@@ -40,7 +40,7 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
         precision=1,
     )
     octave: bpy.props.FloatProperty(
-        name="Octave Width (cm)",
+        name="Octave (cm)",
         description="Width of seven white keys. Concert pianos have 16.45, narrow keyboards 15.2 or 14.0",
         default=100 * STANDARD_OCTAVE,
         min=12.0,
@@ -52,7 +52,13 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
     )
     limit: bpy.props.BoolProperty(name="Only the First", description="Take only the beginning of the piece")
     seconds: bpy.props.FloatProperty(
-        name="Seconds", description="How much of the piece, from its start", default=30.0, min=1.0, max=100000.0, precision=1
+        name="Seconds",
+        description="How much of the piece, from its start",
+        default=30.0,
+        min=1.0,
+        max=100000.0,
+        precision=1,
+        subtype="TIME_ABSOLUTE",
     )
 
 

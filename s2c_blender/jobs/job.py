@@ -37,6 +37,7 @@ class Job:
     stage_fraction: float = 0.0
     fraction: float = 0.0  # of the whole job
     warnings: list[PianoHandsError] = field(default_factory=list)
+    remarks: tuple[str, ...] = ()  # notes left out, rolled or shared, in words
     error: PianoHandsError | None = None
     clip: Path | None = None
     log_tail: str = ""

@@ -124,6 +124,8 @@ def _tick() -> float | None:
     look()
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
+            if area.type == "VIEW_3D":  # the sidebar alone: a heavy view need not be drawn ten times a second
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
     return INTERVAL if busy() else None

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
+from mathutils import Vector
 
 from ..jobs import pump
 from ..jobs.job import Job, Phase
@@ -117,19 +118,46 @@ def _place(job: Job) -> bool:
             f"The scene that asked for this take is gone. The take is kept in {job.clip}.",
             "Put it into a scene with Open Take.",
         )
-    put_into_scene(scene, Path(job.request.output), Path(job.request.audio_output) if job.request.audio_output else None)
+    clip = put_into_scene(scene, Path(job.request.output), Path(job.request.audio_output) if job.request.audio_output else None)
+    job.remarks = clip.score.left_out + clip.fingering.remarks
+    standing = in_the_way(scene)
+    if standing:
+        job.warnings.append(
+            PianoHandsError(
+                "in-the-way",
+                f"{', '.join(standing[:3])}{' and more' if len(standing) > 3 else ''} stands where the piano is.",
+                "Move, hide or delete it.",
+            )
+        )
     if not bpy.app.background:
         push_undo("Generate Piano Hands")
     return True
 
 
-def put_into_scene(scene: bpy.types.Scene, clip_path: Path, audio_path: Path | None) -> None:
+def put_into_scene(scene: bpy.types.Scene, clip_path: Path, audio_path: Path | None) -> Clip:
     """Build piano, hands, sound and cameras of the clip. Raises PianoHandsError('bad-clip')."""
     from ..scene.stage import build_stage  # reads the rig; not needed to register
 
     clip = Clip.load(clip_path)
     with _shown(scene):
         build_stage(clip, clip_path, audio_path=audio_path, scene=scene)
+    return clip
+
+
+def in_the_way(scene: bpy.types.Scene) -> list[str]:
+    """Names of the person's own solid objects that would render in the space where hands play."""
+    from ..scene.marks import is_ours
+
+    low, high = Vector((-0.65, -0.45, -0.02)), Vector((0.65, 0.15, 0.35))  # metres, keyboard frame: above the keys
+    names = []
+    for thing in scene.objects:
+        if thing.type not in {"MESH", "CURVE", "SURFACE", "META", "FONT"} or thing.hide_render or is_ours(thing):
+            continue
+        corners = [thing.matrix_world @ Vector(corner) for corner in thing.bound_box]
+        axes = list(zip(*corners, strict=True))
+        if all(min(axes[k]) < high[k] and max(axes[k]) > low[k] for k in range(3)):
+            names.append(thing.name)
+    return names
 
 
 @contextmanager

@@ -51,6 +51,7 @@ def report_text() -> str:
     if job is not None:
         lines += [str(job.request), f"{job.phase.value} at {job.stage or 'the start'}, {job.fraction:.0%}"]
         lines += [f"warning {warning.code}: {warning}" for warning in job.warnings]
+        lines += [f"note: {remark}" for remark in job.remarks]
         if job.error is not None:
             lines.append(f"error {job.error.code}: {job.error}")
     lines += ["Log:", (job.log_tail if job else "") or pump.log_tail() or "(empty)"]

@@ -9,6 +9,7 @@ from ..properties import settings_of
 from .text import duration, wrapped
 
 _TAB = "Piano Hands"
+REMARKS_SHOWN = 3
 
 _STAGE_WORDS = {
     "": "Starting",
@@ -44,7 +45,7 @@ class S2C_PT_main(bpy.types.Panel):
             row.scale_y = 1.5
             row.operator("s2c.generate", icon="PLAY")
         if job is not None:
-            _draw_outcome(layout, job, width=width)
+            _draw_outcome(layout, job, context.scene, width=width)
 
 
 class S2C_PT_settings(bpy.types.Panel):
@@ -84,7 +85,7 @@ class S2C_PT_settings(bpy.types.Panel):
 def _draw_progress(layout: bpy.types.UILayout, job: Job) -> None:
     column = layout.column(align=True)
     if job.phase is Phase.READY:
-        text = "Leave the running tool or mode to get the take"
+        text = "Ready"
     elif job.phase is Phase.CANCELLING:
         text = "Cancelling"
     else:
@@ -94,13 +95,13 @@ def _draw_progress(layout: bpy.types.UILayout, job: Job) -> None:
     row.progress(factor=job.fraction, text=text)
     row.operator("s2c.cancel", text="", icon="X")
     remaining = job.remaining()
-    if job.phase is Phase.WORKING:
+    if job.phase is Phase.READY:
+        column.label(text="Leave the tool or mode to get it")
+    elif job.phase is Phase.WORKING:
         column.label(text=f"{duration(remaining)} left" if remaining is not None else "Working; Blender stays usable")
 
 
-def _draw_outcome(layout: bpy.types.UILayout, job: Job, *, width: int) -> None:
-    for warning in job.warnings:
-        wrapped(layout, str(warning), width=width, icon="INFO")
+def _draw_outcome(layout: bpy.types.UILayout, job: Job, scene: bpy.types.Scene, *, width: int) -> None:
     if job.phase is Phase.FAILED and job.error is not None:
         box = layout.box()
         alert = box.column()
@@ -114,5 +115,22 @@ def _draw_outcome(layout: bpy.types.UILayout, job: Job, *, width: int) -> None:
     elif job.phase is Phase.CANCELLED:
         layout.label(text="Cancelled; the scene is as it was", icon="INFO")
     elif job.phase is Phase.DONE and job.clip is not None:
-        layout.label(text="Done: press Space to watch it", icon="CHECKMARK")
+        here = scene.get("s2c_take") == str(job.clip)
+        layout.label(
+            text="Done: press Space to watch it" if here else "Open Take brings it back", icon="CHECKMARK" if here else "INFO"
+        )
         wrapped(layout, f"Kept in {job.clip}", width=width, icon="BLANK1")
+        _draw_remarks(layout, job, width=width)
+    for warning in job.warnings:
+        wrapped(layout, str(warning), width=width, icon="INFO")
+
+
+def _draw_remarks(layout: bpy.types.UILayout, job: Job, *, width: int) -> None:
+    """What is not as written: the first few by name; all of them are in the report."""
+    for remark in job.remarks[:REMARKS_SHOWN]:
+        wrapped(layout, remark, width=width, icon="DOT")
+    more = len(job.remarks) - REMARKS_SHOWN
+    if more > 0:
+        row = layout.row()
+        row.label(text=f"and {more} more", icon="BLANK1")
+        row.operator("s2c.copy_report", icon="COPYDOWN")

@@ -12,6 +12,7 @@ bpy = pytest.importorskip("bpy")
 from s2c_blender import cli, registration  # noqa: E402
 from s2c_blender.jobs import pump  # noqa: E402
 from s2c_blender.jobs.job import Phase  # noqa: E402
+from s2c_blender.ops.generate import in_the_way  # noqa: E402
 from s2c_blender.ops.report import report_text  # noqa: E402
 from s2c_blender.properties import settings_of  # noqa: E402
 from tests import midi_files  # noqa: E402
@@ -60,6 +61,20 @@ def test_generating_again_replaces_the_take(scene):
     settings_of(scene).hand_size = 18.0
     bpy.ops.s2c.generate()
     assert len(scene.objects) == count
+
+
+def test_what_stands_in_the_piano_is_named_and_left_alone(scene):
+    for name, place in (("Cube", 0.0), ("Far away", 5.0), ("Unseen", 0.0)):
+        thing = bpy.data.objects.new(name, bpy.data.meshes.new(name))
+        thing.data.from_pydata([(-1, -1, -1), (1, 1, 1), (1, -1, 1)], [], [(0, 1, 2)])
+        thing.location.x, thing.hide_render = place, name == "Unseen"
+        scene.collection.objects.link(thing)
+    bpy.context.view_layer.update()
+    assert in_the_way(scene) == ["Cube"]
+    bpy.ops.s2c.generate()
+    warning = pump.current().warnings[-1]
+    assert warning.code == "in-the-way" and "Cube stands" in warning.message
+    assert scene.objects["Cube"].visible_get()
 
 
 def test_a_saved_take_can_be_opened_in_another_scene(scene, tmp_path):
