@@ -21,13 +21,13 @@ Choices = NDArray[np.intp]
 FIXED = 1000.0  # cost of going against the person
 LEARNED = 3.0  # cost of another finger than a practised scale's
 LEARNED_END = 0.8  # the same where a run begins and ends
-MEMORY = 0.6  # weight of the way from the strike before the last
+MEMORY = 0.35  # weight of the way from the strike before the last
 LET_GO = 5.0  # cost of taking a finger off a key that should be held
 LET_GO_LONG = 4.0  # and more for every second that it should be, up to
 LONG = 3.0  # seconds
 HURRY = 8.0  # cost of one finger on two keys in a row faster than
 HURRIED = 0.13  # seconds
-UNBOUND = 1.5  # cost of one finger in two thirds in turn, which cannot be bound then
+UNBOUND = 1.5  # cost of one finger in two thirds in turn, which cannot be bound then; twice that for fingers crossed
 WIDEST_PAIR = 5  # semitones
 REST_EASES = 0.7  # share of a transition's cost that a long rest takes away
 REST = 0.25  # seconds of rest that take away most of that
@@ -163,15 +163,22 @@ class _Costs:
                 moves += share * table[before.pitches[a] - LOWEST, now.pitches[b] - LOWEST, was, becomes]
                 if before.pitches[a] != now.pitches[b]:
                     same_finger += was == becomes
-        if _narrow_pair(before) and _narrow_pair(now):
-            moves += UNBOUND * same_finger
+        pair, next_pair = _narrow_pair(before), _narrow_pair(now)
+        if pair and next_pair:
+            was, becomes = old[:, pair[0], None], new[None, :, next_pair[0]]
+            outwards = before.pitches[pair[1]] - before.pitches[pair[0]]  # pitch direction away from the thumb
+            away = (now.pitches[next_pair[0]] - before.pitches[pair[0]]) * outwards
+            over = (was > 0) & (becomes > 0) & ((becomes - was) * away < 0)
+            moves += UNBOUND * (same_finger + 2.0 * over)
         self._moves[situation] = moves, same_finger
         return moves, same_finger
 
 
-def _narrow_pair(strike: Slice) -> bool:
-    struck = [pitch for pitch, fresh in zip(strike.pitches, strike.struck, strict=True) if fresh]
-    return len(struck) == 2 and abs(struck[1] - struck[0]) <= WIDEST_PAIR
+def _narrow_pair(strike: Slice) -> tuple[int, ...]:
+    """The columns of both notes of a third or fourth, thumb's side first; empty for anything else."""
+    columns = tuple(column for column, struck in enumerate(strike.struck) if struck)
+    narrow = len(columns) == 2 and abs(strike.pitches[columns[1]] - strike.pitches[columns[0]]) <= WIDEST_PAIR
+    return columns if narrow else ()
 
 
 def _eased(before: Slice, now: Slice) -> float:

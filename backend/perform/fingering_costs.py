@@ -44,22 +44,22 @@ class Weights:
     tight: float = 0.63  # per semitone under the relaxed stretch
     wide: float = 0.1  # per semitone over the relaxed stretch
     harder: float = 0.6  # more per semitone beyond the comfortable stretch
-    fingers_only: float = 1.75  # how much worse without the thumb
-    natural: float = 0.16  # per white key off the five-finger position, in a line
-    natural_held: float = 0.6  # the same for keys held together
-    held_wide: float = 1.0  # strain of keys held together against that of keys in a row
+    fingers_only: float = 1.63  # how much worse without the thumb
+    natural: float = 0.14  # per white key off the five-finger position, in a line
+    natural_held: float = 0.67  # the same for keys held together
+    held_wide: float = 0.95  # strain of keys held together against that of keys in a row
     leap: float = 12.0  # where strain saturates: the hand jumps, and one finger is as good as another
-    passing: float = 3.1  # thumb under, or a finger over it
+    passing: float = 4.1  # thumb under, or a finger over it
     pass_far: float = 0.58  # per white key beyond a neighbour
     pass_second: float = 0.42  # more for passing next to finger 2, 4, 5
     pass_fourth: float = 0.3
     pass_fifth: float = 1.8
-    thumb_climbs: float = 3.5  # thumb on black passes a finger on white
+    thumb_climbs: float = 4.9  # thumb on black passes a finger on white
     thumb_dives: float = -0.52  # thumb on white passes a finger on black
     crossing: float = 25.0  # fingers 2-5 in the wrong order
     jump_finger: float = 4.9  # one finger on two keys in a row
-    jump_far: float = 0.26  # per white key
-    change_on_key: float = 0.9  # another finger on the same key
+    jump_far: float = 0.21  # per white key
+    change_on_key: float = 1.0  # another finger on the same key
     thumb_black: float = 1.4
     little_black: float = 0.2
     fourth: float = 0.18
@@ -68,7 +68,7 @@ class Weights:
     three_four: float = 0.12  # 3 and 4 in a row
     shift: float = 0.6  # one finger on another key from chord to chord
     shift_far: float = 0.1  # per white key
-    shift_order: float = 1.2  # fingers in the wrong order from chord to chord: the hand turns or jumps
+    shift_order: float = 1.1  # fingers in the wrong order from chord to chord: the hand turns or jumps
     shift_strain: float = 0.4  # strain from chord to chord against that in a line
 
 
