@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
 
 from s2c_blender.motion import rotation
+from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
 from s2c_blender.motion.key_motion import key_motion
 from s2c_blender.wire.clip import Clip, hand_rate
 from s2c_blender.wire.keyboard import STANDARD_OCTAVE, Keyboard
@@ -16,7 +16,8 @@ from s2c_blender.wire.notes import Score
 from . import kinematics, solve
 from .fingering import assign_fingers
 from .hands_split import assign_hands
-from .planner import Take, plan
+from .manner import manner
+from .planner import Setting, Take, plan
 
 PRE_ROLL = 1.0  # seconds before time zero in which the hands come in
 POST_ROLL = 1.5  # and after the last key is up, in which they go
@@ -51,7 +52,8 @@ def perform(
     rate = hand_rate(settings.fps)
     frames = int(np.ceil((PRE_ROLL + score.duration + POST_ROLL) * rate)) + 1
     take = Take(-PRE_ROLL, rate, frames)
-    planned = plan(score, fingering, motion=motion, skeleton=skeleton, keyboard=Keyboard(settings.octave), take=take)
+    setting = Setting(skeleton, Keyboard(settings.octave), take, manner(settings.style, settings.seed))
+    planned = plan(score, fingering, motion, setting)
     dofs = solve.solve(
         skeleton,
         planned.prior,

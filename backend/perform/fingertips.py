@@ -41,8 +41,10 @@ WHITE_FRONT, WHITE_BACK = 0.010, 0.046
 BLACK_NEAR, BLACK_FAR = BLACK_FRONT + 0.008, 0.128
 
 
-def fingertip_targets(hands: "tuple[Part, Part]", motion: KeyMotion, *, keyboard: Keyboard, take: "Take") -> Targets:
-    """Targets of both hands for every frame of the take."""
+def fingertip_targets(
+    hands: "tuple[Part, Part]", motion: KeyMotion, *, keyboard: Keyboard, take: "Take", lift: float = 1.0
+) -> Targets:
+    """Targets of both hands for every frame of the take. `lift`: factor of the fingers' lifts."""
     targets = Targets.idle(take.frames, take.rate)
     targets.height[:] = HOVER
     targets.over_black[:] = 1.0
@@ -53,7 +55,7 @@ def fingertip_targets(hands: "tuple[Part, Part]", motion: KeyMotion, *, keyboard
         for finger in range(5):
             own = np.flatnonzero(part.finger == finger)
             if len(own):
-                _Fingertip(part, own, tone[own], targets).write(motion, keyboard, take)
+                _Fingertip(part, own, tone[own], targets).write(motion, keyboard, take, lift)
     return targets
 
 
@@ -78,9 +80,9 @@ class _Fingertip:
         self.leave = strokes.leave[own]
         self.up = np.minimum(self.up, np.append(self.touch[1:], np.inf))
 
-    def write(self, motion: KeyMotion, keyboard: Keyboard, take: "Take") -> None:
+    def write(self, motion: KeyMotion, keyboard: Keyboard, take: "Take", lift: float) -> None:
         times = take.times
-        self._flight(times)
+        self._flight(times, lift)
         for k, note in enumerate(self.own):
             self._aim(k, int(self.part.key[note]), keyboard, times)
             self._press(k, int(self.part.key[note]), keyboard, (times, motion))
@@ -88,7 +90,7 @@ class _Fingertip:
     def _put(self, name: str, frames: slice, value: Array | float) -> None:
         getattr(self.targets, name)[frames, self.column[0], self.column[1]] = value
 
-    def _flight(self, times: Array) -> None:
+    def _flight(self, times: Array, size: float) -> None:
         """Height above the surface between strokes: off the key, hover, lift about one tone before the strike, come down."""
         knots: list[tuple[float, float, float]] = []
         loudness = self.part.loudness[self.own]
@@ -97,7 +99,7 @@ class _Fingertip:
             gap = self.touch[k] - before
             peak_time = max(self.strike[k] - self.tone[k], before + 0.45 * gap if np.isfinite(gap) else -np.inf)
             peak_time = min(peak_time, self.touch[k] - 0.3 * min(gap, 0.1))
-            lift = LOWEST_LIFT + (HIGHEST_LIFT - LOWEST_LIFT) * loudness[k]
+            lift = size * (LOWEST_LIFT + (HIGHEST_LIFT - LOWEST_LIFT) * loudness[k])
             lift = min(lift, FLIGHT * gap * gap)
             if peak_time - before > 0.30:
                 begin = peak_time - 0.14

@@ -132,9 +132,7 @@ def to_rotations(skeleton: HandSkeleton, dofs: Array) -> Array:
     return result
 
 
-def lowest(
-    skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Array] = np.zeros_like
-) -> tuple[Array, Array]:
+def lowest(skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Array] = np.zeros_like) -> tuple[Array, Array]:
     """The point of each fingertip's skin that is nearest above the keys, and the middle of what lies close to its level.
 
     surface(y) is the keys' height for points (F, H, 5, P). Both results (F, H, 5, 3): the point, and the point whose x is

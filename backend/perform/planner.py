@@ -16,6 +16,7 @@ from s2c_blender.wire.keyboard import Keyboard
 from s2c_blender.wire.notes import Fingering, Score
 
 from . import fingertips, wrist_path
+from .manner import Manner
 from .posture import Posture, playing_posture
 from .targets import Targets
 
@@ -75,12 +76,24 @@ def parts(score: Score, fingering: Fingering, motion: KeyMotion) -> tuple[Part, 
     return result[0], result[1]
 
 
-def plan(score: Score, fingering: Fingering, *, motion: KeyMotion, skeleton: HandSkeleton, keyboard: Keyboard, take: Take) -> Plan:
+@dataclass(frozen=True)
+class Setting:
+    """Who plays where and when: what does not depend on the notes."""
+
+    skeleton: HandSkeleton
+    keyboard: Keyboard
+    take: Take
+    manner: Manner
+
+
+def plan(score: Score, fingering: Fingering, motion: KeyMotion, setting: Setting) -> Plan:
     """Prior and targets for the whole take."""
-    posture: Posture = playing_posture(skeleton)
+    take, keyboard, way = setting.take, setting.keyboard, setting.manner
+    posture: Posture = playing_posture(setting.skeleton)
     hands = parts(score, fingering, motion)
     prior = np.repeat(posture.dofs[None], take.frames, axis=0)
     for part in hands:
-        prior[:, part.side, :6] = wrist_path.wrist_path(part, posture, keyboard=keyboard, take=take)
+        prior[:, part.side, :6] = wrist_path.wrist_path(part, posture, keyboard=keyboard, take=take, weight=way.weight)
+    prior += way.drift(take.times)
     wrist_path.give_way(prior, rate=take.rate)
-    return Plan(prior, fingertips.fingertip_targets(hands, motion, keyboard=keyboard, take=take))
+    return Plan(prior, fingertips.fingertip_targets(hands, motion, keyboard=keyboard, take=take, lift=way.lift))

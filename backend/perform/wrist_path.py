@@ -29,13 +29,15 @@ _ELBOW = np.array([0.22, -0.34])  # of the right arm: beside the player, in fron
 _TURN_SHARE = 0.35  # of the forearm's direction that the hand follows; the rest is taken up by the wrist
 _LIFT = 0.05  # height a hand comes from, and goes to, when it rests
 _BACK = 0.05
+_DROP = 0.010  # of the wrist with a very loud note
+_ROLL = np.radians(5)  # of the forearm to thumb or little finger
 _ROOM, _ROOM_FADE = 0.19, 0.09  # distance of the wrists, sideways, at which hands begin to be in each other's way
 _OVER_BY, _UNDER_BY = (0.012, 0.025), 0.006  # y and z by which the upper hand goes in and up; z by which the lower goes down
 _FOLD = np.radians(14)  # of the thumbs
 
 
-def wrist_path(part: "Part", posture: Posture, *, keyboard: Keyboard, take: "Take") -> Array:
-    """(F, 6) place and turns of one hand's wrist."""
+def wrist_path(part: "Part", posture: Posture, *, keyboard: Keyboard, take: "Take", weight: float = 1.0) -> Array:
+    """(F, 6) place and turns of one hand's wrist. `weight`: factor of the arm's drops and turns."""
     result = np.repeat(posture.dofs[part.side, None, :6], take.frames, axis=0)
     times = take.times
     knots = np.arange(take.start, times[-1] + 2.0 / PATH_RATE, 1.0 / PATH_RATE)
@@ -44,8 +46,9 @@ def wrist_path(part: "Part", posture: Posture, *, keyboard: Keyboard, take: "Tak
         result[:, axis] = _interpolate(times, knots, place[:, axis])
     height, back = _rest_offsets(part, times)
     result[:, 1] -= back
-    result[:, 2] += height + _leap_arcs(part, posture, keyboard, times)
+    result[:, 2] += height + _leap_arcs(part, posture, keyboard, times) + weight * _weight_drops(part, times)
     result[:, 3] += _turn_out(part.side, result[:, :2])
+    result[:, 5] += weight * _rolls(part, times)
     return result
 
 
@@ -142,6 +145,36 @@ def _leap_arcs(part: "Part", posture: Posture, keyboard: Keyboard, times: Array)
         height = min(0.12 * abs(place[k + 1] - place[k]), 0.035, 0.12 * (end - begin))
         arc[inside] = np.maximum(arc[inside], height * (4.0 * u * (1.0 - u)) ** 2)
     return arc
+
+
+def _weight_drops(part: "Part", times: Array) -> Array:
+    """The arm's weight: before a loud note the wrist rises a little, with the note it drops, then it comes back."""
+    drop = np.zeros_like(times)
+    strike, loudness = part.strokes.strike, part.loudness
+    previous = np.concatenate([[-np.inf], strike[:-1]])
+    room = np.clip((strike - previous) / 0.5, 0.0, 1.0) ** 2  # no time for it in fast playing
+    for moment, size in zip(strike, _DROP * np.clip(loudness - 0.35, 0.0, 0.5) / 0.5 * room, strict=True):
+        if size < 0.0003:
+            continue
+        inside = slice(*np.searchsorted(times, (moment - 0.32, moment + 0.35)))
+        t = times[inside] - moment
+        lift = 0.6 * np.exp(-(((t + 0.15) / 0.07) ** 2))
+        fall = np.exp(-(((t - 0.05) / 0.09) ** 2))
+        push = size * (lift - fall)
+        drop[inside] = np.where(np.abs(push) > np.abs(drop[inside]), push, drop[inside])
+    return drop
+
+
+def _rolls(part: "Part", times: Array) -> Array:
+    """Supination: the forearm leans to the finger that plays; what makes trills and tremolos easy."""
+    if not len(part.key):
+        return np.zeros_like(times)
+    lean = _ROLL * (part.finger - 2.0) / 2.0  # little finger plays: thumb's side up
+    moments, first = np.unique(np.round(part.strokes.strike, 2), return_index=True)
+    sums = np.add.reduceat(lean, first) / np.diff(np.append(first, len(lean)))
+    roll = np.interp(times, moments, sums)
+    kernel = np.hanning(max(int(0.14 / (times[1] - times[0])) | 1, 3))
+    return np.convolve(np.pad(roll, len(kernel) // 2, mode="edge"), kernel / kernel.sum(), mode="valid")
 
 
 def _turn_out(side: HandSide, place: Array) -> Array:

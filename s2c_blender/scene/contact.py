@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -14,6 +15,8 @@ from ..motion.contact_body import Closest, closest_fingers, closest_hands
 from ..motion.contact_keys import KeyShapes, find_touches
 from ..motion.contact_report import Body, ContactReport, Fit
 from ..motion.contact_scores import NO_FINGER, Press, find_presses, held_spans, part_name, reference_notes, score_notes
+from ..motion.hand_rig import hand_skeleton, load_hand_rig
+from ..motion.joint_limits import violations
 from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from ..wire.notes import Score
@@ -59,7 +62,8 @@ def measure_scene(
     """Measure a scene that follows the scene contract, between two times in seconds.
 
     `clip`: what should be played; None takes the file that `scene["s2c_take"]` names. With a bare Score nothing is known of
-    fingers, rolled chords and joint limits. Raises PianoHandsError('bad-scene' or 'bad-clip').
+    fingers, rolled chords and joint limits. `limits`: which frames of rotations (T, 2, 16, 4) are out of range, (T, 2); by
+    default those of our own hand. Raises PianoHandsError('bad-scene' or 'bad-clip').
     """
     began = perf_counter()
     scene = scene or bpy.context.scene
@@ -179,6 +183,7 @@ def _finite(number: float) -> float | None:
 
 def _violations(clip: Clip, start: float, end: float, limits: Limits | None) -> float | None:
     if limits is None:
-        return None
+        skeleton = hand_skeleton(load_hand_rig(), span=clip.hand_size)
+        limits = partial(violations, skeleton)
     inside = (clip.times >= start) & (clip.times <= end)
     return float(limits(clip.rotation[inside]).any(axis=1).mean()) if inside.any() else None
