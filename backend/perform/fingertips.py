@@ -146,7 +146,7 @@ class _Fingertip:
         self.targets.height[column] = np.where(near, self.targets.height[column] + top, self.targets.height[column])
         if black:
             self.targets.over_black[column] = np.where(near, 0.0, 1.0)
-        self.targets.clearance[column] = np.where(near, -np.inf, CLEARANCE)
+        self.targets.clearance[column] = np.where(near, 0.0, CLEARANCE)
         self.targets.height_weight[column] = np.where(away < 1.0, AIR_SPREAD**-2, IDLE_SPREAD**-2)
 
     def _press(self, k: int, key: int, keyboard: Keyboard, clock: tuple[Array, KeyMotion]) -> None:

@@ -147,8 +147,8 @@ def lowest(skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Arra
     low = height < bottom[..., 2:] + np.where(deep, _BLACK_BAND, _WHITE_BAND)[..., None]
     x = points[..., 0]
     left, right = np.where(low, x, np.inf).min(axis=-1), np.where(low, x, -np.inf).max(axis=-1)
-    # Between black keys the last joint, a finger's widest part, has to fit too.
-    half = skeleton.radius[:, _CHAINS[:, 2]]
+    # Between black keys the last joint has to fit too, nearly as wide as the phalanx before it.
+    half = skeleton.radius[:, _CHAINS[:, 1]]
     left = np.where(deep, np.minimum(left, joints[..., 0] - half), left)
     right = np.where(deep, np.maximum(right, joints[..., 0] + half), right)
     middle = bottom.copy()

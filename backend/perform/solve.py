@@ -48,7 +48,7 @@ class SolveSettings:
     )
     limit: float = np.radians(1.0)
     clearance: float = 0.0006
-    collision: float = 0.001
+    collision: float = 0.0005
     on_key: float = 0.005  # metres beside its place on the key at which a finger is not on the key
     largest_turn: float = 0.35  # per iteration: the linearisation holds no farther
     damping: float = 0.3  # Levenberg's, as a share of the prior's weights
@@ -63,7 +63,7 @@ class SolveSettings:
 Report = Callable[[int, int], None]
 
 _BLACK_RISE = (0.046, 0.054)  # y over which the tops of the black keys begin to count
-_TAIL_ROOM = 0.0014  # by which its room to either side is smaller there
+_TAIL_ROOM = 0.0016  # by which its room to either side is smaller there
 _TAIL_BEGIN = (0.032, 0.042)  # y over which a finger on a white key has to fit between black ones (its tip is ahead)
 
 

@@ -15,7 +15,7 @@ class Targets:
     """All arrays (F, H, 5): frames, hands, fingers. Metres. A weight is one over a standard deviation squared.
 
     The lowest skin point should be at  height + tilt * y + over_black * (height of black keys, where y is among them).
-    `clearance`: it should stay that far above the keys' tops; -inf where the finger may touch.
+    `clearance`: it should stay at least that far above the keys' tops; -inf where the finger may touch.
     x and y should lie between `low` and `high`; among the black keys (y beyond their fronts) the x wish moves by `tail_shift`.
     `on_top`: 1 where x means the lowest point (black keys), 0 where it means the middle of the fingertip (white keys).
     """
