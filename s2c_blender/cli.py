@@ -6,8 +6,11 @@
 
 import argparse
 import json
+import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,12 +96,16 @@ def _demo(options: argparse.Namespace) -> int:
         moments = [made.clip.score.notes[len(made.clip.score.notes) * part // 4].onset + 0.05 for part in (1, 2)]
         cameras = [thing for thing in scene.objects if thing.type == "CAMERA"]
         print("drawing stills ...", file=sys.stderr, flush=True)
-        stills = render_stills(scene, out / "stills", moments, cameras=cameras)
         bar = ProgressBar()
         try:
-            film = render_preview(
-                scene, out / "preview.mp4", seconds=PREVIEW_SECONDS, progress=lambda done, total: bar.report("preview", done, total)
-            )
+            with _quiet():
+                stills = render_stills(scene, out / "stills", moments, cameras=cameras)
+                film = render_preview(
+                    scene,
+                    out / "preview.mp4",
+                    seconds=PREVIEW_SECONDS,
+                    progress=lambda done, total: bar.report("preview", done, total),
+                )
         finally:
             bar.end()
         lines += [
@@ -183,6 +190,20 @@ def _generate(options: argparse.Namespace, out: Path) -> Made:
     if job is None or job.phase is not Phase.DONE or job.clip is None:
         raise PianoHandsError("failed", "No take was made.", "Look at what was said above.")
     return Made(Clip.load(job.clip), job.took, whole)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what Blender itself prints of every frame off stdout."""
+    sys.stdout.flush()
+    stdout, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)
+        os.close(nowhere)
 
 
 def _save(path: Path) -> None:
