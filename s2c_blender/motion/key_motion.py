@@ -22,6 +22,9 @@ HALF_RISE = 0.025  # from the bottom to the damper's falling back, and from ther
 SAME_STROKE = 0.050  # strikes of one pitch closer than this are one stroke (both hands on one key)
 SHORTEST_HOLD = 0.030  # from the strike to the damper's falling back
 SHORTEST_GAP = 0.040  # from there to the next strike; a shorter one lets the key rise only part of the way
+SETTLE = 0.015  # a finger's way from key to key: lifting off and coming down,
+FINGER_SPEED = 2.5  # and metres per second between
+SEMITONE = 0.0137  # mean width
 HIGHEST_TURN = 0.25  # share at which a key turns round again when it is struck as fast as can be
 _END_SLOPE = 1.0  # speed at the key bottom, in travels per attack: keys are stopped by felt, not by the finger
 
@@ -115,10 +118,30 @@ def key_motion(score: Score, fingering: Fingering) -> KeyMotion:
 
     own = np.flatnonzero(leader == np.arange(len(notes)))
     own = own[np.lexsort((strike[own], key[own]))]
-    strokes = _strokes(key[own], strike[own], last[own], attack_duration(loudest[own]))
+    attack = np.minimum(
+        attack_duration(loudest), np.maximum((strike - _finger_free(key, strike, release, fingering)) / LET_OFF, 0.0)
+    )
+    attack = np.maximum(attack, FASTEST_ATTACK)
+    strokes = _strokes(key[own], strike[own], last[own], attack[own])
     where = np.empty(len(notes), dtype=np.intp)
     where[own] = np.arange(len(own))
     return KeyMotion(KeyStrokes(key, leader, *(column[where[leader]] for column in strokes)))
+
+
+def _finger_free(key: NDArray[np.intp], strike: Array, release: Array, fingering: Fingering) -> Array:
+    """For each note the moment from which its finger may touch the key, coming from another one; a struck touch is a late one."""
+    free = np.full(len(key), -np.inf)
+    previous: dict[tuple[int, int], int] = {}
+    for note in np.argsort(strike, kind="stable"):
+        if not fingering.played[note]:
+            continue
+        finger = (int(fingering.hand[note]), int(fingering.finger[note]))
+        before = previous.get(finger)
+        if before is not None and key[before] != key[note]:
+            way = abs(int(key[note]) - int(key[before])) * SEMITONE
+            free[note] = release[before] + HALF_RISE + SETTLE + way / FINGER_SPEED
+        previous[finger] = int(note)
+    return free
 
 
 def _leaders(key: NDArray[np.intp], strike: Array) -> NDArray[np.intp]:
