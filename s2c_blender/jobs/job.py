@@ -11,7 +11,7 @@ from ..wire.messages import Failed, Finished, Generate, JobCancelled, Progress, 
 from .client import Died, Event
 
 #: Stages in their order, with the share of the whole work that each takes (measured on pieces of one to five minutes).
-STAGES = {"reading": 0.01, "fingering": 0.04, "planning": 0.10, "solving": 0.65, "sound": 0.15, "saving": 0.05}
+STAGES = {"reading": 0.01, "fingering": 0.03, "planning": 0.06, "solving": 0.72, "sound": 0.14, "saving": 0.04}
 FIRST_ESTIMATE = 1.0  # seconds of work before a remaining time is worth showing
 
 
