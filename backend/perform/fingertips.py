@@ -59,6 +59,12 @@ def fingertip_targets(
     return targets
 
 
+def rise_with_hands(targets: Targets, raised: Array) -> None:
+    """Idle fingers hover with their hand: `raised` (F, H) is how far its wrist is above its playing height."""
+    idle = targets.height_weight == IDLE_SPREAD**-2
+    targets.height[idle] += np.repeat(np.maximum(raised, 0.0)[..., None], 5, axis=-1)[idle]
+
+
 def _tone_intervals(part: "Part") -> Array:
     """Seconds from the previous strike of the hand to each strike: one tone of a melodic run."""
     strike = part.strokes.strike

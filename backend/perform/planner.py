@@ -96,4 +96,6 @@ def plan(score: Score, fingering: Fingering, motion: KeyMotion, setting: Setting
         prior[:, part.side, :6] = wrist_path.wrist_path(part, posture, keyboard=keyboard, take=take, weight=way.weight)
     prior += way.drift(take.times)
     wrist_path.give_way(prior, rate=take.rate)
-    return Plan(prior, fingertips.fingertip_targets(hands, motion, keyboard=keyboard, take=take, lift=way.lift))
+    targets = fingertips.fingertip_targets(hands, motion, keyboard=keyboard, take=take, lift=way.lift)
+    fingertips.rise_with_hands(targets, prior[..., 2] - posture.dofs[:, 2])
+    return Plan(prior, targets)

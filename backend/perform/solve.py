@@ -79,7 +79,7 @@ def solve(
     """Poses (F, H, D) near the prior (F, H, D) that reach the targets. Raises Cancelled."""
     settings = settings or SolveSettings()
     frames, rate = len(prior), targets.rate
-    core = max(round(settings.window * rate), 2)
+    core = max(min(round(settings.window * rate), frames), 2)
     margin = round(settings.overlap * rate)
     starts = np.arange(0, frames, core)
     total, weight = np.zeros_like(prior), np.zeros(frames)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole way from notes to a clip: fingertips are where the notes are, when they are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backend.perform import Settings, perform, solve
+from backend.perform.manner import manner
+from backend.perform.planner import Setting, Take, plan
+from s2c_blender.motion import rotation
+from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
+from s2c_blender.motion.joint_limits import violations
+from s2c_blender.motion.key_motion import key_motion
+from s2c_blender.motion.skeleton import HandSkeleton, pad_points
+from s2c_blender.wire.clip import Clip
+from s2c_blender.wire.errors import Cancelled
+from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.keyboard import LET_OFF, LOWEST, Keyboard
+from s2c_blender.wire.notes import Fingering, NoteEvent, Score
+from tests.skeletons import plain_skeleton
+
+RIGHT, LEFT = HandSide.RIGHT, HandSide.LEFT
+
+
+def _score() -> Score:
+    """A right-hand scale with a black key, left-hand chords."""
+    scale = [(0.5 + 0.22 * k, pitch) for k, pitch in enumerate((60, 62, 64, 65, 67, 69, 70, 72))]
+    notes = [NoteEvent(t, t + 0.2, pitch, 70, RIGHT) for t, pitch in scale]
+    notes += [NoteEvent(t, t + 0.6, pitch, 60, LEFT) for t in (0.5, 1.4) for pitch in (41, 48, 53)]
+    return Score(tuple(sorted(notes, key=lambda note: (note.onset, note.pitch))))
+
+
+@pytest.fixture(scope="module")
+def clip() -> Clip:
+    return perform(_score())
+
+
+def _crossings(skeleton: HandSkeleton, clip: Clip) -> np.ndarray:
+    """For each note the time at which its finger passes the let-off point nearest to the strike (poses interpolated as keys are)."""
+    keyboard = Keyboard(clip.octave)
+    pads = pad_points(skeleton, clip.rotation.astype(float), clip.translation.astype(float))
+    found = []
+    for note, event in enumerate(clip.score.notes):
+        key = event.pitch - LOWEST
+        points = pads[:, clip.fingering.hand[note], clip.fingering.finger[note] - 1]
+        lowest = np.take_along_axis(points, np.argmin(points[..., 2], axis=1)[:, None, None], axis=1)[:, 0]
+        over = np.abs(lowest[:, 0] - keyboard.x[key]) < keyboard.half_width[key] - 0.002
+        depth = np.where(over, (keyboard.top[key] - lowest[:, 2]) / keyboard.travel(key, lowest[:, 1]), -1.0)
+        down = np.flatnonzero((depth[:-1] < LET_OFF) & (depth[1:] >= LET_OFF))
+        moment = clip.times[down] + (LET_OFF - depth[down]) / (depth[down + 1] - depth[down]) / clip.rate
+        found.append(moment[np.argmin(np.abs(moment - event.onset))] if len(moment) else np.nan)
+    return np.array(found)
+
+
+def test_each_finger_presses_its_key_on_time(clip: Clip) -> None:
+    late = _crossings(hand_skeleton(load_hand_rig()), clip) - [note.onset for note in clip.score.notes]
+    assert np.nanmax(np.abs(late)) < 0.004
+    assert not np.isnan(late).any()
+
+
+@pytest.mark.parametrize("skeleton", [plain_skeleton(), plain_skeleton(lengths=0.9, width=1.15)])
+def test_any_skeleton_can_be_solved(skeleton: HandSkeleton, clip: Clip) -> None:
+    from backend.perform import kinematics
+
+    score, motion = clip.score, key_motion(clip.score, clip.fingering)
+    take = Take(-1.0, 60.0, len(clip.rotation))
+    planned = plan(score, clip.fingering, motion, Setting(skeleton, Keyboard(), take, manner(0.5, 0)))
+    dofs = solve.solve(skeleton, planned.prior, planned.targets)
+    own = replace(clip, rotation=kinematics.to_rotations(skeleton, dofs), translation=dofs[..., :3])
+    late = _crossings(skeleton, own) - [note.onset for note in score.notes]
+    assert np.nanmax(np.abs(late)) < 0.005
+    assert not np.isnan(late).any()
+
+
+def test_joints_stay_within_their_ranges(clip: Clip) -> None:
+    assert not violations(hand_skeleton(load_hand_rig()), clip.rotation).any()
+
+
+def test_the_same_seed_gives_the_same_clip_and_another_one_moves_visibly_otherwise(clip: Clip) -> None:
+    again, other = perform(_score()), perform(_score(), Settings(seed=3))
+    np.testing.assert_array_equal(again.rotation, clip.rotation)
+    turn = rotation.to_axis_angle(rotation.multiply(rotation.conjugate(clip.rotation), other.rotation))
+    assert np.degrees(np.linalg.norm(turn, axis=-1)).mean() > 3.0
+    late = _crossings(hand_skeleton(load_hand_rig()), other) - [note.onset for note in other.score.notes]
+    assert np.abs(late).max() < 0.004
+
+
+@pytest.mark.parametrize("size", [0.18, 0.24])
+def test_small_and_large_hands_play_it_too(size: float) -> None:
+    made = perform(_score(), Settings(hand_size=size))
+    late = _crossings(hand_skeleton(load_hand_rig(), span=size), made) - [note.onset for note in made.score.notes]
+    assert np.abs(late).max() < 0.005
+
+
+def test_windows_leave_no_seam(clip: Clip) -> None:
+    skeleton = hand_skeleton(load_hand_rig())
+    take = Take(-1.0, 60.0, len(clip.rotation))
+    motion = key_motion(clip.score, clip.fingering)
+    planned = plan(clip.score, clip.fingering, motion, Setting(skeleton, Keyboard(), take, manner(0.5, 0)))
+    whole = solve.solve(skeleton, planned.prior, planned.targets)
+    parted = solve.solve(skeleton, planned.prior, planned.targets, settings=solve.SolveSettings(window=1.0))
+    assert np.abs(parted[..., :3] - whole[..., :3]).max() < 0.002
+    assert np.abs(parted[..., 3:] - whole[..., 3:]).max() < np.radians(4.0)
+
+
+def test_a_cancelled_job_stops() -> None:
+    with pytest.raises(Cancelled):
+        perform(_score(), cancelled=lambda: True)
+
+
+def test_hands_rest_before_and_after(clip: Clip) -> None:
+    skeleton = hand_skeleton(load_hand_rig())
+    for frame in (0, len(clip.rotation) - 1):
+        part = slice(frame, frame + 1)
+        pads = pad_points(skeleton, clip.rotation[part].astype(float), clip.translation[part].astype(float))
+        assert pads[..., 2].min() > 0.02
+
+
+def test_an_hour_of_rest_is_no_trouble_for_the_planner() -> None:
+    notes = (NoteEvent(0.0, 0.2, 60, 70, RIGHT), NoteEvent(60.0, 60.3, 72, 70, RIGHT))
+    made = perform(Score(notes), Settings(fps=24.0))
+    assert made.rate == 48.0
+    assert np.isfinite(made.rotation).all()
+
+
+def test_a_score_without_played_notes_still_gives_hands() -> None:
+    notes = (NoteEvent(0.0, 0.5, 60, 70, RIGHT),)
+    score = Score(notes)
+    nobody = Fingering(np.zeros(1, np.int8), np.zeros(1, np.int8), np.zeros(1), np.full(1, 0.5))
+    take = Take(-1.0, 60.0, 120)
+    skeleton = plain_skeleton()
+    planned = plan(score, nobody, key_motion(score, nobody), Setting(skeleton, Keyboard(), take, manner(0.5, 0)))
+    assert np.isfinite(solve.solve(skeleton, planned.prior, planned.targets)).all()
