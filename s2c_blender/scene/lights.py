@@ -51,7 +51,8 @@ def _world() -> bpy.types.World:
     if found is not None:
         return found
     world = mark(bpy.data.worlds.new("Piano room"))
-    world.use_nodes = True
+    if bpy.app.version < (5, 0):  # later ones always have nodes
+        world.use_nodes = True
     world.node_tree.nodes["Background"].inputs["Color"].default_value = (*_WORLD, 1.0)
     world.node_tree.nodes["Background"].inputs["Strength"].default_value = 1.0
     world.color = _WORLD

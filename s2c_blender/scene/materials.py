@@ -40,7 +40,8 @@ def material(name: str) -> bpy.types.Material:
     look = LOOKS[name]
     made = mark(bpy.data.materials.new(name))
     made["s2c_name"] = name
-    made.use_nodes = True
+    if bpy.app.version < (5, 0):  # later ones always have nodes
+        made.use_nodes = True
     shader = made.node_tree.nodes["Principled BSDF"]
     shader.inputs["Base Color"].default_value = (*look.colour, 1.0)
     shader.inputs["Roughness"].default_value = look.roughness

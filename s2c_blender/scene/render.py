@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Preview film and stills of a take, drawn by whatever the machine can; the person's render settings come back as they were."""
 
+import math
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,17 @@ bpy.ops.render.render(write_still=True)
 class Engine(Enum):
     WORKBENCH = "BLENDER_WORKBENCH"
     CYCLES = "CYCLES"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much a picture may cost."""
+
+    smooth: str  # Workbench's antialiasing: each of its samples costs as much as a whole picture
+    samples: int  # of Cycles, denoised
+
+
+_FILM, _STILL = Effort("FXAA", 3), Effort("8", 48)
 
 
 @dataclass(frozen=True)
@@ -79,14 +91,17 @@ def render_preview(
 ) -> Film:
     """Film the scene's camera from the first frame on, with the take's sound, into an .mp4.
 
-    At a scene rate above `fps` every n-th frame is drawn, so the film runs at the scene's speed. Raises
-    PianoHandsError('render-failed').
+    At a scene rate above `fps` every n-th frame is drawn, so the film runs at the scene's speed. Cycles, ten times slower, draws
+    every other one of those, and smaller. Raises PianoHandsError('render-failed').
     """
-    step = max(1, -int(-rate(scene) // fps))
-    last = min(scene.frame_end, scene.frame_start + round(seconds * rate(scene)) - 1)
     engine = best_engine()
+    drawn = size
+    if engine is Engine.CYCLES:
+        fps, drawn = 0.5 * fps, (size[0] * 3 // 5, size[1] * 3 // 5)
+    step = math.ceil(rate(scene) / fps - 1e-6)
+    last = min(scene.frame_end, scene.frame_start + round(seconds * rate(scene)) - 1)
     with tempfile.TemporaryDirectory(prefix="piano_hands_") as folder:
-        with _settings(scene, engine, size=size, smooth="FXAA"), _reported(progress, scene.frame_start, last, step):
+        with _settings(scene, engine, size=drawn, effort=_FILM), _reported(progress, scene.frame_start, last, step):
             _write_images(scene, last=last, step=step, pattern=str(Path(folder) / "frame_####"))
         images = sorted(Path(folder).glob("frame_*.jpg"))
         if not images:
@@ -108,7 +123,7 @@ def render_stills(
     """A .png from each camera at each moment (seconds of the music), named after both."""
     made = []
     folder.mkdir(parents=True, exist_ok=True)
-    with _settings(scene, engine or best_engine(), size=size, smooth="8"):
+    with _settings(scene, engine or best_engine(), size=size, effort=_STILL):
         _image_format(scene, "PNG")
         for moment in moments:
             frame = frame_at(scene, moment)
@@ -142,7 +157,7 @@ def _encode(scene: bpy.types.Scene, images: Sequence[Path], path: Path, *, size:
         film.view_settings.view_transform = "Standard"  # the pictures have had theirs
         film.sequence_editor_create()
         strips = film.sequence_editor.strips
-        pictures = strips.new_image("Pictures", str(images[0]), 2, 1)
+        pictures = strips.new_image("Pictures", str(images[0]), 2, 1, fit_method="FIT")
         for image in images[1:]:
             pictures.elements.append(image.name)
         pictures.frame_final_duration = len(images)
@@ -198,9 +213,8 @@ def _reported(progress: Progress | None, first: int, last: int, step: int) -> It
 
 
 @contextmanager
-def _settings(scene: bpy.types.Scene, engine: Engine, *, size: tuple[int, int], smooth: str) -> Iterator[None]:
-    """Cheap settings for `engine` inside the block; afterwards everything is as before. `smooth` is the Workbench's antialiasing:
-    each of its samples costs as much as a whole picture."""
+def _settings(scene: bpy.types.Scene, engine: Engine, *, size: tuple[int, int], effort: Effort) -> Iterator[None]:
+    """Settings for `engine` inside the block; afterwards everything is as before."""
     kept = _Kept()
     frame, subframe, camera = scene.frame_current, scene.frame_subframe, scene.camera
     render, shading = scene.render, scene.display.shading
@@ -210,13 +224,23 @@ def _settings(scene: bpy.types.Scene, engine: Engine, *, size: tuple[int, int], 
     kept.set(render, engine=engine.value, resolution_x=size[0], resolution_y=size[1], resolution_percentage=100)
     kept.set(render, use_sequencer=False, use_compositing=False, use_stamp=False, use_border=False, use_motion_blur=False)
     if engine is Engine.WORKBENCH:
-        kept.set(scene.view_settings, view_transform="Standard", look="None", exposure=0.6, gamma=1.0)
-        kept.set(scene.display, render_aa=smooth, shadow_shift=0.1, shadow_focus=0.6, light_direction=(-0.35, 0.45, 0.82))
+        kept.set(scene.view_settings, view_transform="Standard", look="None", exposure=0.75, gamma=1.0)
+        kept.set(scene.display, render_aa=effort.smooth, shadow_shift=0.1, shadow_focus=0.6, light_direction=(-0.35, 0.45, 0.82))
         kept.set(shading, light="STUDIO", color_type="MATERIAL", show_specular_highlight=True, background_type="THEME")
         kept.set(shading, show_shadows=True, shadow_intensity=0.45, show_cavity=True, cavity_type="BOTH", show_xray=False)
     else:
         cycles = scene.cycles
-        kept.set(cycles, samples=24, use_adaptive_sampling=True, adaptive_threshold=0.05, use_denoising=True, max_bounces=4)
+        kept.set(
+            cycles,
+            samples=effort.samples,
+            use_adaptive_sampling=True,
+            adaptive_threshold=0.05,
+            use_denoising=True,
+            max_bounces=4,
+            denoiser="OPENIMAGEDENOISE",
+            denoising_quality="FAST",
+            denoising_prefilter="FAST",
+        )
         kept.set(render, use_persistent_data=True)
     try:
         yield
