@@ -62,7 +62,7 @@ def fingertip_targets(
 def rise_with_hands(targets: Targets, raised: Array) -> None:
     """Idle fingers hover with their hand: `raised` (F, H) is how far its wrist is above its playing height."""
     idle = targets.height_weight == IDLE_SPREAD**-2
-    targets.height[idle] += np.repeat(np.maximum(raised, 0.0)[..., None], 5, axis=-1)[idle]
+    targets.height[idle] += np.repeat(np.maximum(raised - HOVER, 0.0)[..., None], 5, axis=-1)[idle]
 
 
 def _tone_intervals(part: "Part") -> Array:

@@ -16,20 +16,20 @@ Array = NDArray[np.float64]
 # Degrees; curved fingers, back of the hand level or rising a little to the knuckles, turned out a little (the wrist stands
 # some 2 cm to the thumb's side of the middle fingertip in the tracks of real pianists).
 _CURVE = {
-    "wrist abduction": -7.0,
+    "wrist abduction": -13.0,
     "wrist flexion": -6.0,
-    "thumb1 abduction": 0.0,
+    "thumb1 abduction": 8.0,
     "thumb1 flexion": 0.0,
     "thumb2 flexion": 8.0,
     "thumb3 flexion": 12.0,
-    "index1 abduction": 4.0,
-    "pinky1 abduction": -6.0,
-    "ring1 abduction": -2.0,
+    "index1 abduction": 6.0,
+    "pinky1 abduction": -11.0,
+    "ring1 abduction": -4.0,
     **{f"{name}1 flexion": 24.0 for name in ("index", "middle", "ring", "pinky")},
-    "index2 flexion": 38.0,
-    "middle2 flexion": 42.0,
-    "ring2 flexion": 40.0,
-    "pinky2 flexion": 32.0,
+    "index2 flexion": 34.0,
+    "middle2 flexion": 37.0,
+    "ring2 flexion": 35.0,
+    "pinky2 flexion": 28.0,
 }
 
 
