@@ -117,10 +117,13 @@ def _draw_outcome(layout: bpy.types.UILayout, job: Job, scene: bpy.types.Scene, 
     elif job.phase is Phase.DONE and job.clip is not None:
         here = scene.get("s2c_take") == str(job.clip)
         layout.label(
-            text="Done: press Space to watch it" if here else "Open Take brings it back", icon="CHECKMARK" if here else "INFO"
+            text="Done: press Space to watch it" if here else "Undone: Open Take brings it back",
+            icon="CHECKMARK" if here else "INFO",
         )
         wrapped(layout, f"Kept in {job.clip}", width=width, icon="BLANK1")
         _draw_remarks(layout, job, width=width)
+        if not here:
+            return
     for warning in job.warnings:
         wrapped(layout, str(warning), width=width, icon="INFO")
 

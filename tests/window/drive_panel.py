@@ -5,63 +5,20 @@ blender --python tests/window/drive_panel.py -- OUT [EXTENSION.zip]     (picture
 """
 
 import json
-import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 
-ROOT = Path(__file__).resolve().parents[2]
-OUT, *PACKAGES = (Path(argument).absolute() for argument in sys.argv[sys.argv.index("--") + 1 :])
+sys.path.insert(0, str(Path(__file__).parent))
+import window
+from window import OUT, ROOT
+
 PIECE = ROOT / "s2c_blender" / "pieces" / "demo.mid"
 
 figures: dict[str, object] = {"blender": bpy.app.version_string}
-
-
-def enable():
-    """The add-on's pump, from the installed zip or from the checkout."""
-    if PACKAGES:
-        bpy.ops.extensions.package_install_files(repo="user_default", filepath=str(PACKAGES[0]), enable_on_install=True)
-        from bl_ext.user_default.piano_hands.s2c_blender.jobs import pump
-    else:
-        sys.path.insert(0, str(ROOT))
-        import s2c_blender
-        from s2c_blender.jobs import pump
-
-        s2c_blender.register()
-    return pump
-
-
-def window_and_area():
-    window = bpy.context.window_manager.windows[0]
-    return window, max((area for area in window.screen.areas if area.type == "VIEW_3D"), key=lambda area: area.width)
-
-
-def show_sidebar() -> None:
-    _, area = window_and_area()
-    area.spaces.active.show_region_ui = True
-
-
-def open_tab() -> None:
-    """Once the sidebar has been drawn."""
-    _, area = window_and_area()
-    region = next(region for region in area.regions if region.type == "UI")
-    region.active_panel_category = "Piano Hands"
-    area.tag_redraw()
-
-
-def picture(name: str) -> None:
-    bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
-    subprocess.run(["import", "-window", "root", str(OUT / f"{name}.png")], check=True)
-
-
-def press(operator, **properties):
-    window, area = window_and_area()
-    with bpy.context.temp_override(window=window, area=area, region=next(r for r in area.regions if r.type == "WINDOW")):
-        return operator("INVOKE_DEFAULT", **properties)
 
 
 def state() -> dict[str, int]:
@@ -76,62 +33,63 @@ def state() -> dict[str, int]:
 
 def steps() -> Iterator[float]:
     """What the person does; yields the seconds until the next step."""
-    pump = enable()
+    pump = window.enable()
     scene = bpy.context.window_manager.windows[0].scene
     settings = scene.piano_hands
     settings.folder = str(OUT)
-    show_sidebar()
+    window.show_sidebar()
     yield 2.0
-    open_tab()
+    window.open_tab()
     yield 1.0
-    picture("1_empty")
+    window.picture(OUT / "1_empty.png")
 
     settings.piece = str(PIECE)
     bpy.ops.ed.undo_push(message="Choose Piece")
     yield 1.0
-    picture("2_ready")
+    window.picture(OUT / "2_ready.png")
 
     bad = OUT / "notes for the lesson.mid"
     bad.write_text("This is no MIDI file.")
     settings.piece = str(bad)
-    press(bpy.ops.s2c.generate)
+    window.press(bpy.ops.s2c.generate)
     while pump.busy():
         yield 0.1
     yield 1.0
     assert pump.current().error.code == "not-midi"
-    picture("3_error")
-    press(bpy.ops.s2c.copy_report)
+    window.picture(OUT / "3_error.png")
+    window.press(bpy.ops.s2c.copy_report)
     yield 0.2
     assert "not-midi" in bpy.context.window_manager.clipboard
 
     settings.piece = str(PIECE)
-    press(bpy.ops.s2c.generate)
+    window.press(bpy.ops.s2c.generate)
     while pump.busy() and pump.current().stage != "solving":
         yield 0.05
-    press(bpy.ops.s2c.cancel)
+    window.press(bpy.ops.s2c.cancel)
     asked = time.perf_counter()
     while pump.busy():
         yield 0.02
     figures["seconds to cancel"] = round(time.perf_counter() - asked, 2)
     assert pump.current().phase.value == "cancelled", pump.current()
     yield 1.0
-    picture("4_cancelled")
+    window.picture(OUT / "4_cancelled.png")
 
     bpy.ops.ed.undo_push(message="Before the Take")
     before = state()
-    press(bpy.ops.s2c.generate)
+    window.press(bpy.ops.s2c.generate)
     ticks, last, taken = [], time.perf_counter(), 0
+    _, area = window.window_and_area()
     while pump.busy() and pump.current().phase.value == "working":
         yield 0.01
         ticks.append(time.perf_counter() - last)
         fraction = pump.current().fraction
-        if fraction > 0.3 and not taken:
-            picture("5_working")
-            taken = 1
-        _, area = window_and_area()
-        area.spaces.active.region_3d.view_distance *= 1.002  # the person turns the view meanwhile
+        if fraction > 0.25 * (taken + 1) and taken < 3:
+            taken += 1
+            area.spaces.active.region_3d.view_distance *= 1.2  # the person turns the view meanwhile
+            window.picture(OUT / f"5_working_{taken}.png")
         last = time.perf_counter()
     figures["ticks while working"] = len(ticks)
+    figures["median wait between ticks"] = round(sorted(ticks)[len(ticks) // 2], 3)
     figures["longest wait between ticks"] = round(max(ticks), 3)
     while pump.busy():
         yield 0.05
@@ -141,47 +99,37 @@ def steps() -> Iterator[float]:
     after = state()
     figures["before"], figures["after"] = before, after
     assert after["take"] and after["objects"] > before["objects"] + 88
-    picture("6_done")
+    window.picture(OUT / "6_done.png")
 
-    press(bpy.ops.ed.undo)
+    window.press(bpy.ops.ed.undo)
     yield 2.0
-    open_tab()
+    window.open_tab()
     yield 0.5
     figures["after undo"] = state()
-    picture("7_undone")
+    window.picture(OUT / "7_undone.png")
     assert state()["objects"] == before["objects"] and not state()["take"], state()
-    press(bpy.ops.ed.redo)
+    window.press(bpy.ops.ed.redo)
     yield 2.0
     figures["after redo"] = state()
     assert state()["take"] and state()["objects"] == after["objects"]
-    picture("8_redone")
+    window.picture(OUT / "8_redone.png")
 
-    if PACKAGES:
-        bpy.ops.preferences.addon_disable(module="bl_ext.user_default.piano_hands")
-    else:
-        sys.modules["s2c_blender"].unregister()
+    window.disable()
     yield 1.0
     figures["left behind"] = [name for name in dir(bpy.types) if "S2C" in name]
     figures["ok"] = True
 
 
-def end() -> None:
+def write(failure: str | None = None) -> None:
+    if failure:
+        figures["error"] = failure
+        window.picture(OUT / "9_failed.png")
     (OUT / "figures.json").write_text(json.dumps(figures, indent=1))
-    bpy.ops.wm.quit_blender()
 
 
-def run(way: Iterator[float]) -> float | None:
-    try:
-        return next(way)
-    except StopIteration:
-        end()
-    except Exception:
-        figures["error"] = traceback.format_exc()
-        picture("9_failed")
-        end()
-    return None
+def steps_and_figures() -> Iterator[float]:
+    yield from steps()
+    write()
 
 
-way = steps()
-bpy.context.preferences.view.show_splash = False
-bpy.app.timers.register(lambda: run(way), first_interval=2.0, persistent=True)
+window.go(steps_and_figures(), failed=write)
