@@ -31,7 +31,8 @@ IDLE_SPREAD = 0.006  # idle,
 CONTACT_SPREAD = 0.00012  # on the key
 SIDE_SPREAD = 0.0005  # sideways on the key
 FAR_SPREAD = 0.03  # sideways at the beginning of the approach
-DEPTH_SPREAD = 0.002
+DEPTH_SPREAD = 0.002  # in depth,
+DEEP_SPREAD = 0.006  # and where the hand has to be further in
 LEAD = 0.25  # seconds before the strike at which a finger begins to make for its key
 LOWEST_LIFT, HIGHEST_LIFT = 0.010, 0.026
 FLIGHT = 7.5  # m/s2: the height that fits into a gap g between strokes is FLIGHT g^2
@@ -144,7 +145,9 @@ class _Fingertip:
         self._put("tail_shift", frames, 0.0 if black else tail_middle(keyboard, key) - keyboard.x[key])
         self._put("y_low", frames, BLACK_NEAR if black else WHITE_FRONT)
         self._put("y_high", frames, BLACK_FAR if black else WHITE_BACK)
-        self._put("y_weight", frames, (spread * DEPTH_SPREAD / SIDE_SPREAD) ** -2)
+        deep = not black and self.column[1] in (1, 2, 3) and self._reaches_in(k, keyboard)
+        depth_spread = DEEP_SPREAD if deep else DEPTH_SPREAD
+        self._put("y_weight", frames, (spread * depth_spread / SIDE_SPREAD) ** -2)
         # On its way down to its own key the finger may come near; its height counts from that key's top.
         near = t > arrive - 0.05
         top = keyboard.top[key]
@@ -154,6 +157,12 @@ class _Fingertip:
             self.targets.over_black[column] = np.where(near, 0.0, 1.0)
         self.targets.clearance[column] = np.where(near, 0.0, CLEARANCE)
         self.targets.height_weight[column] = np.where(away < 1.0, AIR_SPREAD**-2, IDLE_SPREAD**-2)
+
+    def _reaches_in(self, k: int, keyboard: Keyboard) -> bool:
+        """Whether a short finger of the hand is on a black key meanwhile, so that a long one has to play between black keys."""
+        strokes, part = self.part.strokes, self.part
+        meanwhile = (strokes.touch < self.leave[k]) & (strokes.leave > self.touch[k])
+        return bool((meanwhile & keyboard.black[part.key] & np.isin(part.finger, (0, 4))).any())
 
     def _press(self, k: int, key: int, keyboard: Keyboard, clock: tuple[Array, KeyMotion]) -> None:
         """On the key: follow its top, and cross the let-off point exactly at the strike, between frames too."""

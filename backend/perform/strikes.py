@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 RETURN_TIME = 0.05  # seconds that a key is given to rise before it is struck again; half the interval where that is short
 SHORTEST_PRESS = 0.03
-LIFT = 0.04  # seconds from leaving one key to striking the next with the same finger, without the way between
+LIFT = 0.055  # seconds from leaving one key to striking the next: the key rises, the next goes down; without the way between
 FINGER_SPEED = 1.5  # metres a second at which finger and hand travel
 GIVE = 0.012  # metres beyond the practical stretch that a hand gives rather than let a key go
 LONGEST_WAY = 0.3  # seconds: what ends earlier than this before a strike is in nobody's way
@@ -69,7 +69,7 @@ def _make_way(
             held = time - strike[other.index]
             same_finger = other.finger == now.finger
             if same_finger or (conflict > GIVE and held > TOGETHER):
-                way = LIFT * same_finger + conflict / FINGER_SPEED
+                way = LIFT + conflict / FINGER_SPEED
                 release[other.index] = min(release[other.index], time - min(way, 0.5 * held))
         down[side] = [*stays, now]
 
@@ -83,4 +83,4 @@ def _let_keys_rise(score: Score, finger: NDArray[np.int8], *, strike: Array, rel
         if pitch in following:
             interval = following[pitch] - strike[index]
             release[index] = min(release[index], following[pitch] - min(RETURN_TIME, 0.5 * interval))
-        following[pitch] = strike[index]
+        following[pitch] = float(strike[index])
