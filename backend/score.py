@@ -19,7 +19,7 @@ from s2c_blender.wire.keyboard import HIGHEST, LOWEST
 from s2c_blender.wire.notes import NoteEvent, PedalEvent, Score, pitch_name
 
 MAX_BYTES = 100_000_000
-MAX_SECONDS = 24 * 3600.0
+MAX_HOURS = 24
 SHORTEST_NOTE = 0.03  # seconds given to a note that the file ends where it begins
 LONGEST_OPEN_NOTE = 10.0  # seconds after which a note that the file never ends is let go
 DRUM_CHANNEL = 9
@@ -52,10 +52,6 @@ class _Part:
     open: dict[int, list[int]] = field(default_factory=dict)  # pitch -> indices of notes still sounding, oldest first
     pedal: list[tuple[int, int]] = field(default_factory=list)
 
-    @property
-    def mean_pitch(self) -> float:
-        return float(np.mean([note[2] for note in self.notes]))
-
     def note_on(self, tick: int, pitch: int, velocity: int) -> None:
         self.open.setdefault(pitch, []).append(len(self.notes))
         self.notes.append([tick, -1, pitch, velocity])
@@ -83,10 +79,11 @@ def read_midi(path: Path) -> Score:
         )
     parts, tempos, last_tick = _collect(file)
     clock = _Clock(path.name, file.ticks_per_beat, tempos)
-    if clock.seconds(np.array([last_tick]))[0] > MAX_SECONDS:
+    hours = float(clock.seconds(np.array([last_tick]))[0]) / 3600
+    if hours > MAX_HOURS:
         raise PianoHandsError(
             "too-long",
-            f"{path.name} lasts {clock.seconds(np.array([last_tick]))[0] / 3600:.0f} hours by its own tempo, which cannot be meant.",
+            f"{path.name} lasts {hours:.0f} hours by its own tempo, which cannot be meant.",
             "Check its tempo in a sequencer and save it again.",
         )
     drums = [part for part in parts if part.channel == DRUM_CHANNEL and part.notes]
@@ -225,28 +222,30 @@ class _Clock:
 
 def _hands(parts: list[_Part]) -> list[HandSide | None]:
     """The hand of each part: from names where they tell both hands apart, else from the pitch of two tracks or two channels."""
-    tracks = sorted({part.track for part in parts})
-    by_track = len(tracks) > 1
-    groups = tracks if by_track else sorted({part.channel for part in parts})
-    members = {group: [part for part in parts if (part.track if by_track else part.channel) == group] for group in groups}
-    hand_of: dict[int, HandSide | None] = {group: _named_hand(members[group][0].name) if by_track else None for group in groups}
-    if set(hand_of.values()) >= {HandSide.RIGHT, HandSide.LEFT}:
-        pass
-    elif len(groups) == 2:
-        pitches = [np.concatenate([[note[2] for note in part.notes] for part in members[group]]) for group in groups]
-        apart = float(pitches[0].mean() - pitches[1].mean())
-        named = [hand_of[group] for group in groups]
-        if named[0] is not named[1]:  # one of two is named: the other is the other hand
-            first = HandSide(1 - named[1]) if named[0] is None else named[0]
-            hand_of = {groups[0]: first, groups[1]: HandSide(1 - first)}
-        elif abs(apart) >= MEAN_PITCH_APART:
-            first = HandSide.RIGHT if apart > 0 else HandSide.LEFT
-            hand_of = {groups[0]: first, groups[1]: HandSide(1 - first)}
-        else:
-            hand_of = dict.fromkeys(groups)
-    else:
-        hand_of = dict.fromkeys(groups)
+    by_track = len({part.track for part in parts}) > 1
+    groups: dict[int, list[_Part]] = {}
+    for part in parts:
+        groups.setdefault(part.track if by_track else part.channel, []).append(part)
+    hands = [_named_hand(members[0].name) if by_track else None for members in groups.values()]
+    if {HandSide.RIGHT, HandSide.LEFT} - set(hands):  # the names do not tell
+        hands = _two_hands(list(groups.values()), hands) if len(groups) == 2 else [None] * len(groups)
+    hand_of = dict(zip(groups, hands, strict=True))
     return [hand_of[part.track if by_track else part.channel] for part in parts]
+
+
+def _two_hands(groups: list[list[_Part]], named: list[HandSide | None]) -> list[HandSide | None]:
+    """Of two tracks the one that is named settles the other; else the higher one is the right hand."""
+    if named[0] is not named[1]:
+        first = named[0] if named[0] is not None else _other(named[1])
+        return [first, _other(first)]
+    low, high = (float(np.mean([note[2] for part in group for note in part.notes])) for group in groups)
+    if abs(high - low) < MEAN_PITCH_APART:
+        return [None, None]
+    return [HandSide.LEFT, HandSide.RIGHT] if high > low else [HandSide.RIGHT, HandSide.LEFT]
+
+
+def _other(hand: HandSide | None) -> HandSide:
+    return HandSide.LEFT if hand is HandSide.RIGHT else HandSide.RIGHT
 
 
 def _named_hand(name: str) -> HandSide | None:

@@ -25,8 +25,7 @@ MEMORY = 0.35  # weight of the way from the strike before the last
 LET_GO = 5.0  # cost of taking a finger off a key that should be held
 LET_GO_LONG = 4.0  # and more for every second that it should be, up to
 LONG = 3.0  # seconds
-HURRY = 8.0  # cost of one finger on two keys in a row faster than
-HURRIED = 0.13  # seconds
+HURRY = ((0.06, 25.0), (0.13, 8.0))  # seconds between two keys under one finger, and what that costs up to there
 UNBOUND = 1.5  # cost of one finger in two thirds in turn, which cannot be bound then; twice that for fingers crossed
 WIDEST_PAIR = 5  # semitones
 REST_EASES = 0.7  # share of a transition's cost that a long rest takes away
@@ -127,8 +126,8 @@ class _Costs:
         """(S before, S now) of each state after each state; a new array."""
         moves, same_finger = self._move(before, now, line=sum(before.struck) == 1 and sum(now.struck) == 1)
         cost = moves * _eased(before, now)
-        if now.time - before.time < HURRIED:
-            cost += HURRY * same_finger
+        if now.time - before.time < HURRY[-1][0]:
+            cost += _hurry(before, now) * same_finger
         if not all(now.struck):
             old, new = choices(len(before.notes)), choices(len(now.notes))
             for a, index in enumerate(before.notes):
@@ -142,8 +141,8 @@ class _Costs:
         """(S earlier, S now) of states with one strike between them; a new array."""
         moves, same_finger = self._move(earlier, now, line=False)
         cost = moves * (MEMORY * _eased(earlier, now))
-        if now.time - earlier.time < HURRIED:
-            cost += HURRY * same_finger
+        if now.time - earlier.time < HURRY[-1][0]:
+            cost += _hurry(earlier, now) * same_finger
         return cost
 
     def _move(self, before: Slice, now: Slice, *, line: bool) -> tuple[Array, Array]:
@@ -172,6 +171,10 @@ class _Costs:
             moves += UNBOUND * (same_finger + 2.0 * over)
         self._moves[situation] = moves, same_finger
         return moves, same_finger
+
+
+def _hurry(before: Slice, now: Slice) -> float:
+    return next(cost for seconds, cost in HURRY if now.time - before.time < seconds)
 
 
 def _narrow_pair(strike: Slice) -> tuple[int, ...]:

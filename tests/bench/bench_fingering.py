@@ -7,6 +7,7 @@
 import argparse
 import json
 import time
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,7 +23,24 @@ SAME_FINGER_WINDOW = 0.120  # seconds
 LEGATO = 0.03  # seconds of silence up to which two notes still belong together
 
 
-def measure(path: Path) -> dict[str, float | str]:
+@dataclass(frozen=True)
+class Row:
+    """One piece. Shares are 0-1; `hands` and `middle_c` are not a number where the file does not tell the hands."""
+
+    piece: str
+    notes: int
+    hands: float
+    middle_c: float
+    unplayed: int
+    crossed: int
+    stretched: int
+    same_finger: int
+    frames: float
+    split_notes_per_second: float
+    finger_notes_per_second: float
+
+
+def measure(path: Path) -> Row:
     score = read_midi(path)
     hand = np.array([-1 if note.hand is None else note.hand for note in score.notes])
     begun = time.process_time()
@@ -34,19 +52,19 @@ def measure(path: Path) -> dict[str, float | str]:
     known = hand >= 0
     pitch = np.array([note.pitch for note in score.notes])
     crossed, stretched, repeated = awkward(score, fingering)
-    return {
-        "piece": path.stem,
-        "notes": len(score.notes),
-        "hands": float(np.mean(split[known] == hand[known])) if known.any() else float("nan"),
-        "middle_c": float(np.mean((pitch[known] < 60) == hand[known])) if known.any() else float("nan"),
-        "unplayed": int((~fingering.played).sum()),
-        "crossed": crossed,
-        "stretched": stretched,
-        "same_finger": repeated,
-        "frames": frame_score(score, fingering),
-        "split_notes_per_second": len(score.notes) / split_time,
-        "finger_notes_per_second": len(score.notes) / finger_time,
-    }
+    return Row(
+        piece=path.stem,
+        notes=len(score.notes),
+        hands=float(np.mean(split[known] == hand[known])) if known.any() else float("nan"),
+        middle_c=float(np.mean((pitch[known] < 60) == hand[known])) if known.any() else float("nan"),
+        unplayed=int((~fingering.played).sum()),
+        crossed=crossed,
+        stretched=stretched,
+        same_finger=repeated,
+        frames=frame_score(score, fingering),
+        split_notes_per_second=len(score.notes) / split_time,
+        finger_notes_per_second=len(score.notes) / finger_time,
+    )
 
 
 def frame_score(score: Score, fingering: Fingering) -> float:
@@ -80,7 +98,7 @@ def awkward(score: Score, fingering: Fingering, *, span: float = 0.22) -> tuple[
             held = fingering.release[before] > fingering.strike[now]
             stretched += bool(held and abs(towards) > span)
             repeated += first == second and fingering.strike[now] - fingering.strike[before] < SAME_FINGER_WINDOW
-    return crossed, stretched, repeated
+    return int(crossed), int(stretched), int(repeated)
 
 
 def main() -> int:
@@ -94,23 +112,23 @@ def main() -> int:
     print(f"{'piece':<44}{'notes':>6}{'hands':>7}{'mid C':>7}{'unpl.':>6}{'cross':>6}{'wide':>5}{'same':>5}{'frames':>7}{'n/s':>8}")
     for row in rows:
         print(
-            f"{row['piece']:<44}{row['notes']:>6}{row['hands']:>7.3f}{row['middle_c']:>7.3f}{row['unplayed']:>6}"
-            f"{row['crossed']:>6}{row['stretched']:>5}{row['same_finger']:>5}{row['frames']:>7.3f}"
-            f"{row['finger_notes_per_second']:>8.0f}"
+            f"{row.piece:<44}{row.notes:>6}{row.hands:>7.3f}{row.middle_c:>7.3f}{row.unplayed:>6}"
+            f"{row.crossed:>6}{row.stretched:>5}{row.same_finger:>5}{row.frames:>7.3f}"
+            f"{row.finger_notes_per_second:>8.0f}"
         )
-    notes = sum(row["notes"] for row in rows)
-    weighted = {name: sum(row[name] * row["notes"] for row in rows) / notes for name in ("hands", "middle_c", "frames")}
-    mean = float(np.mean([row["hands"] for row in rows]))
-    odd = sum(row["crossed"] + row["stretched"] + row["same_finger"] for row in rows)
+    notes = sum(row.notes for row in rows)
+    weighted = {name: sum(getattr(row, name) * row.notes for row in rows) / notes for name in ("hands", "middle_c", "frames")}
+    mean = float(np.mean([row.hands for row in rows]))
+    odd = sum(row.crossed + row.stretched + row.same_finger for row in rows)
     print(
         f"hands right: {100 * weighted['hands']:.2f} % of notes, {100 * mean:.2f} % mean of pieces, worst "
-        f"{100 * min(row['hands'] for row in rows):.1f} %; middle C {100 * weighted['middle_c']:.1f} %"
+        f"{100 * min(row.hands for row in rows):.1f} %; middle C {100 * weighted['middle_c']:.1f} %"
     )
     print(f"awkward: {odd} of {notes} notes ({1000 * odd / notes:.2f} in 1,000)")
-    worst = min(row["frames"] for row in rows)
+    worst = min(row.frames for row in rows)
     print(f"frame F1 that these strikes and releases allow: {weighted['frames']:.4f}, worst {worst:.4f}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -263,3 +263,19 @@ def test_no_chord_is_spread_beyond_the_hand():
     together = result.strike.reshape(-1, 4)
     wide = np.ptp(x, axis=1) > 0.22
     assert (np.ptp(together[wide], axis=1) > 0).all()
+
+
+@pytest.mark.parametrize(("pitches", "number"), [((60, 62, 64, 65, 67, 69, 71, 72, 74), 3), ((73, 70, 68, 66, 63, 61, 58), 1)])
+def test_a_glissando_is_one_finger(pitches, number):
+    assert set(finger(line(pitches, step=0.03)).finger.tolist()) == {number}
+    assert len(set(finger(line(pitches, step=0.1)).finger.tolist())) > 3
+
+
+def test_no_finger_takes_two_keys_in_a_hurry():
+    rng = np.random.default_rng(2)
+    score = line((66 + np.cumsum(rng.integers(-3, 4, 300)) % 14).tolist(), step=0.058)
+    result = finger(score)
+    pitch = np.array([note.pitch for note in score.notes])
+    for apart in (1, 2):
+        again = (result.finger[apart:] == result.finger[:-apart]) & (pitch[apart:] != pitch[:-apart])
+        assert again.mean() <= 0.02 * apart
