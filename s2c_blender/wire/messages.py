@@ -138,7 +138,8 @@ def decode(line: str | bytes) -> Message:
     if kind is Hello:
         _check_protocol(values.get("protocol"))
     _check(kind, values)
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    fitting: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return kind(**fitting)
 
 
 def _check_protocol(protocol: object) -> None:
