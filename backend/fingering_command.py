@@ -12,6 +12,7 @@ from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.notes import UNPLAYED, Fingering, Score, pitch_name
 
+from . import config
 from .perform.fingering import assign_fingers
 from .perform.hands_split import assign_hands
 from .score import merge_hands, read_midi
@@ -37,6 +38,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the command line asks. Returns the exit status; raises PianoHandsError for what the person can mend."""
+    smallest, largest = config.SMALLEST_SPAN * 100, config.LARGEST_SPAN * 100
+    if not smallest <= arguments.hand_size <= largest:
+        raise PianoHandsError(
+            "bad-hand-size",
+            f"A hand does not span {arguments.hand_size:g} cm.",
+            f"Give a span between {smallest:g} and {largest:g} cm; 22 is usual.",
+        )
     score = read_midi(arguments.piece)
     if arguments.merge_tracks:
         score = merge_hands(score)
