@@ -26,6 +26,7 @@ class Died:
 
     exit_code: int
     log_tail: str
+    greeted: bool = True  # whether it had said hello
 
 
 Event: TypeAlias = Message | Died
@@ -76,7 +77,7 @@ class Backend:
         events = [self._heard(line) for line in self._new_lines()]
         if exit_code is not None:
             self._gone = True
-            events.append(Died(exit_code, self.log_tail()))
+            events.append(Died(exit_code, self.log_tail(), self.hello is not None))
         elif self._deadline is not None and time.monotonic() > self._deadline:
             self._end_by_force()
         return events

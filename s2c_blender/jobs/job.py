@@ -50,6 +50,8 @@ class Job:
 
     def hear(self, event: Event) -> None:
         """Take in what the backend said; messages about other jobs are passed over."""
+        if self.phase not in (Phase.WORKING, Phase.CANCELLING):
+            return  # late words about something that is over
         if isinstance(event, Died):
             self._died(event)
         elif isinstance(event, Failed):
@@ -77,7 +79,9 @@ class Job:
         elif isinstance(event, Warned):
             self.warnings.append(PianoHandsError(event.code, event.message, event.hint))
         elif isinstance(event, Finished):
-            self.phase, self.clip, self.fraction = Phase.READY, Path(event.clip), 1.0
+            # A cancel that came too late still keeps the scene as it is.
+            self.phase = Phase.READY if self.phase is Phase.WORKING else Phase.CANCELLED
+            self.clip, self.fraction = Path(event.clip), 1.0
             self.took = time.monotonic() - self.began
         elif isinstance(event, JobCancelled):
             self.phase = Phase.CANCELLED
@@ -87,14 +91,18 @@ class Job:
         if self.phase is Phase.CANCELLING:
             self.phase = Phase.CANCELLED
             return
-        last = event.log_tail.splitlines()[-1:] or [""]
-        self.fail(
-            PianoHandsError(
-                "backend-died",
-                f"The backend ended in the middle of the work (code {event.exit_code}). {last[0]}".strip(),
-                "Nothing was lost: press Generate again. If it happens again, copy the report and send it.",
+        last = (event.log_tail.splitlines() or [""])[-1]
+        if event.greeted:
+            what, hint = (
+                "ended in the middle of the work",
+                "Nothing was lost: press Generate again, or copy the report and send it.",
             )
-        )
+        else:
+            what, hint = (
+                "did not start",
+                "See whether the preferences name a Python of your own; empty is Blender's. Or copy the report.",
+            )
+        self.fail(PianoHandsError("backend-died", f"The backend {what} (code {event.exit_code}). {last}".strip(), hint))
 
 
 def overall(progress: Progress) -> float:

@@ -95,7 +95,15 @@ def test_a_backend_killed_in_the_middle_is_an_event_with_the_end_of_its_log(star
     assert backend.poll() == [] and not backend.alive
     job.hear(died)
     assert job.phase is Phase.FAILED and job.error.code == "backend-died"
-    assert "last words" in job.error.message and "Generate again" in job.error.hint
+    assert "last words" in job.error.message and "Generate again" in job.error.hint and "in the middle" in job.error.message
+
+
+def test_a_backend_that_cannot_even_start_points_to_the_preferences(started):
+    backend = started("import a_package_that_is_not_there")
+    job = Job(REQUEST)
+    job.hear(listen(backend, is_a(Died))[-1])
+    assert "did not start" in job.error.message and "a_package_that_is_not_there" in job.error.message
+    assert "preferences" in job.error.hint
 
 
 def test_what_was_said_before_dying_is_heard_first(started):
@@ -238,6 +246,20 @@ def test_a_job_passes_over_what_is_said_about_others():
     job.hear(Finished("other", "x.npz"))
     job.hear(Failed("other", "x", "y", "z"))
     assert job.phase is Phase.WORKING and job.fraction == 0.0
+
+
+def test_what_comes_late_changes_nothing():
+    finished = Finished("job1", "x.npz")
+    cancelled, failed = Job(REQUEST, phase=Phase.CANCELLING), Job(REQUEST)
+    cancelled.hear(finished)
+    assert cancelled.phase is Phase.CANCELLED
+    failed.hear(Failed(None, "bad-message", "Garbage.", ""))
+    failed.hear(finished)
+    assert failed.phase is Phase.FAILED
+    ready = Job(REQUEST)
+    ready.hear(finished)
+    ready.hear(Died(1, ""))
+    assert ready.phase is Phase.READY  # the clip is there, whatever became of the backend
 
 
 def test_a_job_keeps_warnings_and_estimates_the_rest():
