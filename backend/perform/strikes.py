@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 RETURN_TIME = 0.05  # seconds that a key is given to rise before it is struck again; half the interval where that is short
 SHORTEST_PRESS = 0.03
 LIFT = 0.055  # seconds from leaving one key to striking the next: the key rises, the next goes down; without the way between
-FINGER_SPEED = 1.5  # metres a second at which finger and hand travel
+FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
 GIVE = 0.012  # metres beyond the practical stretch that a hand gives rather than let a key go
 LONGEST_WAY = 0.3  # seconds: what ends earlier than this before a strike is in nobody's way
 
