@@ -64,7 +64,8 @@ def pedal_curve(events: Sequence[PedalEvent]) -> tuple[np.ndarray, np.ndarray]:
 
 def _pedal() -> Solid:
     """A brass tongue, narrow at the hinge and broad at the toe."""
-    outline = np.array([(-0.010, 0.01), (-0.011, -0.06), (-0.024, -0.11), (-0.022, -_LENGTH), (0.022, -_LENGTH), (0.024, -0.11), (0.011, -0.06), (0.010, 0.01)])  # fmt: skip
+    right = [(0.022, -_LENGTH), (0.024, -0.11), (0.011, -0.06), (0.010, 0.01)]
+    outline = np.array([*((-x, y) for x, y in right[::-1]), *right])
     plan = rounded(outline, [0, 0.02, 0.02, 0.018, 0.018, 0.02, 0.02, 0], steps=5)
     solid = Solid()
     solid.stack([level(plan, -0.006), *rounding(plan, 0.004, 0.004)])

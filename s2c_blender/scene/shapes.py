@@ -119,21 +119,22 @@ def rounding(outline: Array, z: float, radius: float, *, steps: int = 3) -> list
 
 def _corner_normals(points: Array, faces: Sequence[Sequence[int]]) -> Array:
     """Normal of each face corner: the mean, by area, of the faces there that turn little against its own face."""
-    area = np.array([_area_vector(points[face]) for face in faces])
+    sizes = np.array([len(face) for face in faces])
+    own = np.repeat(np.arange(len(faces)), sizes)  # face of each corner
+    corner = np.concatenate([np.asarray(face) for face in faces])  # its vertex
+    following = np.concatenate([np.roll(face, -1) for face in faces])
+    area = np.zeros((len(faces), 3))
+    np.add.at(area, own, 0.5 * np.cross(points[corner], points[following]))
     unit = area / np.maximum(np.linalg.norm(area, axis=1, keepdims=True), 1e-12)
-    around: list[list[int]] = [[] for _ in points]
-    for index, face in enumerate(faces):
-        for corner in face:
-            around[corner].append(index)
-    normals = []
-    limit = np.cos(_SMOOTH_ANGLE)
-    for index, face in enumerate(faces):
-        for corner in face:
-            near = np.array(around[corner])
-            total = area[near[unit[near] @ unit[index] > limit]].sum(axis=0)
-            normals.append(total / max(np.linalg.norm(total), 1e-18))
-    return np.array(normals)
 
-
-def _area_vector(polygon: Array) -> Array:
-    return 0.5 * np.cross(polygon - polygon[0], np.roll(polygon, -1, axis=0) - polygon[0]).sum(axis=0)
+    # Faces around each vertex, as rows filled up with a face of no area.
+    order = np.argsort(corner, kind="stable")
+    count = np.bincount(corner, minlength=len(points))
+    place = np.arange(len(order)) - np.repeat(np.cumsum(count) - count, count)
+    around = np.full((len(points), count.max()), len(faces))
+    around[corner[order], place] = own[order]
+    area, unit = (np.concatenate([table, np.zeros((1, 3))]) for table in (area, unit))
+    near = around[corner]
+    alike = np.einsum("cfi,ci->cf", unit[near], unit[own]) > np.cos(_SMOOTH_ANGLE)
+    total = np.einsum("cfi,cf->ci", area[near], alike.astype(float))
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-18)
