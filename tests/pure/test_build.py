@@ -120,6 +120,7 @@ def test_a_group_that_ran_nothing_or_broke_off_has_failed(build: ModuleType, tmp
     )
     skipped = build.read_record(record, "bpy", code=0, seconds=0.0)
     assert skipped.failed and skipped.skipped
+    assert not build.read_record(record, "window", code=0, seconds=0.0).failed
     record.write_text('<testsuites><testsuite><testcase classname="a" name="b"/></testsuite></testsuites>')
     assert not build.read_record(record, "bpy", code=0, seconds=0.0).failed
     assert build.read_record(record, "bpy", code=3, seconds=0.0).failed
