@@ -29,7 +29,7 @@ time.sleep(60)
 """
 
 
-def listen(backend, until, *, seconds=15.0):
+def listen(backend, until, *, seconds=60.0):
     """Poll until an event fits; returns everything heard."""
     heard, deadline = [], time.monotonic() + seconds
     while time.monotonic() < deadline:
