@@ -79,7 +79,7 @@ def steps() -> Iterator[float]:
     window.press(bpy.ops.s2c.generate)
     ticks, last, taken = [], time.perf_counter(), 0
     _, area = window.window_and_area()
-    while pump.busy() and pump.current().phase.value == "working":
+    while pump.current().phase.value == "working" and pump.current().fraction < 0.85:
         yield 0.01
         ticks.append(time.perf_counter() - last)
         fraction = pump.current().fraction
@@ -88,6 +88,14 @@ def steps() -> Iterator[float]:
             area.spaces.active.region_3d.view_distance *= 1.2  # the person turns the view meanwhile
             window.picture(OUT / f"5_working_{taken}.png")
         last = time.perf_counter()
+    # In the middle of other work the take waits until the person is done.
+    window.mode("EDIT")
+    while pump.current().phase.value == "working":
+        yield 0.05
+    yield 1.0
+    assert pump.current().phase.value == "ready" and not state()["take"]
+    window.picture(OUT / "5_waiting.png")
+    window.mode("OBJECT")
     figures["ticks while working"] = len(ticks)
     figures["median wait between ticks"] = round(sorted(ticks)[len(ticks) // 2], 3)
     figures["longest wait between ticks"] = round(max(ticks), 3)
@@ -117,6 +125,14 @@ def steps() -> Iterator[float]:
     window.disable()
     yield 1.0
     figures["left behind"] = [name for name in dir(bpy.types) if "S2C" in name]
+
+    pump = window.enable()  # and Blender is closed in the middle of a job
+    scene = bpy.context.window_manager.windows[0].scene
+    scene.piano_hands.piece, scene.piano_hands.folder = str(PIECE), str(OUT)
+    window.press(bpy.ops.s2c.generate)
+    while pump.current().stage != "solving":
+        yield 0.05
+    figures["backend left at work"] = pump._backend.pid
     figures["ok"] = True
 
 

@@ -68,6 +68,14 @@ def press(operator):
         return operator("INVOKE_DEFAULT")
 
 
+def mode(name: str) -> None:
+    """Object Mode, or Edit Mode on the first mesh."""
+    window, area = window_and_area()
+    with bpy.context.temp_override(window=window, area=area, region=region(area, "WINDOW")):
+        bpy.context.view_layer.objects.active = next(thing for thing in window.scene.objects if thing.type == "MESH")
+        bpy.ops.object.mode_set(mode=name)
+
+
 def go(steps: Iterator[float], *, failed: Callable[[str], None]) -> None:
     """Run `steps` from a timer, each after the seconds that the one before yielded, and quit at the end."""
 
