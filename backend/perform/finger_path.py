@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 Choices = NDArray[np.intp]
 
 FIXED = 1000.0  # cost of going against the person
-LEARNED = 3.0  # cost of another finger than a practised scale's
+LEARNED = 4.0  # cost of another finger than a practised scale's
 LEARNED_END = 0.8  # the same where a run begins and ends
 MEMORY = 0.35  # weight of the way from the strike before the last
 LET_GO = 5.0  # cost of taking a finger off a key that should be held

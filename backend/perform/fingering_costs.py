@@ -27,7 +27,7 @@ STRETCHES = {
     (0, 2): (-4, -2, 3, 7, 10, 12),
     (0, 3): (-3, -1, 5, 9, 12, 14),
     (0, 4): (-1, 1, 7, 10, 13, 15),
-    (1, 2): (0.3, 0.4, 0.6, 3, 4, 5),
+    (1, 2): (0.3, 0.4, 0.6, 4, 4, 5),
     (1, 3): (0.6, 1, 2, 4, 5, 7),
     (1, 4): (1, 2, 4, 7, 8, 10),
     (2, 3): (0.3, 0.4, 0.6, 2, 3, 4),
@@ -62,10 +62,10 @@ class Weights:
     change_on_key: float = 1.0  # another finger on the same key
     thumb_black: float = 1.4
     little_black: float = 0.2
-    fourth: float = 0.18
-    fifth: float = 0.1
+    fourth: float = 0.1
+    fifth: float = 0.12
     fourth_black: float = -0.1
-    three_four: float = 0.12  # 3 and 4 in a row
+    three_four: float = 0.08  # 3 and 4 in a row
     shift: float = 0.6  # one finger on another key from chord to chord
     shift_far: float = 0.1  # per white key
     shift_order: float = 1.1  # fingers in the wrong order from chord to chord: the hand turns or jumps
