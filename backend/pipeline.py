@@ -159,10 +159,11 @@ def _warn_of_length(seconds: float, listener: Listener) -> None:
         return
     hours, minutes = divmod(round(seconds / 60), 60)
     work = seconds * config.WORK_PER_SECOND / 60
+    gigabytes = (config.MEMORY_BASE + config.MEMORY_PER_SECOND * seconds) / 1000
     listener.warn(
         PianoHandsError(
             "long-piece",
-            f"This piece lasts {hours} h {minutes:02d} min: it will take about {work:.0f} minutes.",
+            f"This piece lasts {hours} h {minutes:02d} min: about {work:.0f} minutes of work and {gigabytes:.1f} GB of memory.",
             "You can cancel, and limit the seconds or cut the file into its movements.",
         )
     )

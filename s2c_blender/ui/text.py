@@ -12,7 +12,7 @@ def wrapped(layout: bpy.types.UILayout, text: str, *, width: int, icon: str = "N
     letters = max(16, int((width - 60 * scale) / (6.6 * scale)))  # the interface font's mean width
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for number, line in enumerate(textwrap.wrap(text, letters, break_long_words=True)):
+    for number, line in enumerate(textwrap.wrap(text, letters, break_long_words=True, break_on_hyphens=False)):
         column.label(text=line, icon=(icon if number == 0 else "BLANK1") if icon != "NONE" else "NONE", translate=False)
 
 
