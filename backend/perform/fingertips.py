@@ -36,7 +36,7 @@ DEEP_SPREAD = 0.006  # and where the hand has to be further in
 LEAD = 0.25  # seconds before the strike at which a finger begins to make for its key
 LOWEST_LIFT, HIGHEST_LIFT = 0.010, 0.026
 FLIGHT = 7.5  # m/s2: the height that fits into a gap g between strokes is FLIGHT g^2
-WHITE_ROOM = 0.0018
+OVERHANG = 0.0004  # metres by which a flank may stand over a white key's edge: less than the gap between keys
 BLACK_ROOM = 0.0014
 WHITE_FRONT, WHITE_BACK = 0.010, 0.046
 BLACK_NEAR, BLACK_FAR = BLACK_FRONT + 0.008, 0.128
@@ -137,12 +137,11 @@ class _Fingertip:
         away = np.clip(np.maximum((arrive - t) / max(arrive - begin, 1e-3), (t - self.up[k]) / 0.06), 0.0, 1.0)
         spread = SIDE_SPREAD * (FAR_SPREAD / SIDE_SPREAD) ** np.sqrt(away)
         black = bool(keyboard.black[key])
-        room = BLACK_ROOM if black else WHITE_ROOM
-        self._put("x_low", frames, keyboard.x[key] - room)
-        self._put("x_high", frames, keyboard.x[key] + room)
+        edges = _black_edges(keyboard, key) if black else _white_edges(keyboard, key)
+        for name, edge in zip(("x_low", "x_high", "tail_low", "tail_high"), edges, strict=True):
+            self._put(name, frames, edge)
         self._put("x_weight", frames, spread**-2)
         self._put("on_top", frames, float(black))
-        self._put("tail_shift", frames, 0.0 if black else tail_middle(keyboard, key) - keyboard.x[key])
         self._put("y_low", frames, BLACK_NEAR if black else WHITE_FRONT)
         self._put("y_high", frames, BLACK_FAR if black else WHITE_BACK)
         deep = not black and self.column[1] in (1, 2, 3) and self._reaches_in(k, keyboard)
@@ -159,9 +158,9 @@ class _Fingertip:
         self.targets.height_weight[column] = np.where(away < 1.0, AIR_SPREAD**-2, IDLE_SPREAD**-2)
 
     def _reaches_in(self, k: int, keyboard: Keyboard) -> bool:
-        """Whether a short finger of the hand is on a black key meanwhile, so that a long one has to play between black keys."""
+        """Whether a short finger of the hand is on a black key already, so that a long one has to play between black keys."""
         strokes, part = self.part.strokes, self.part
-        meanwhile = (strokes.touch < self.leave[k]) & (strokes.leave > self.touch[k])
+        meanwhile = (strokes.touch < self.touch[k] + 0.1) & (strokes.leave > self.touch[k])
         return bool((meanwhile & keyboard.black[part.key] & np.isin(part.finger, (0, 4))).any())
 
     def _press(self, k: int, key: int, keyboard: Keyboard, clock: tuple[Array, KeyMotion]) -> None:
@@ -191,12 +190,19 @@ class _Fingertip:
         self._put("height_weight", frames, CONTACT_SPREAD**-2)
 
 
-def tail_middle(keyboard: Keyboard, key: int) -> float:
-    """Middle of what is free of a white key between its black neighbours."""
+def _black_edges(keyboard: Keyboard, key: int) -> tuple[float, float, float, float]:
+    """Between which x the lowest point stays on a black key."""
+    low, high = keyboard.x[key] - BLACK_ROOM, keyboard.x[key] + BLACK_ROOM
+    return low, high, low, high
+
+
+def _white_edges(keyboard: Keyboard, key: int) -> tuple[float, float, float, float]:
+    """Between which x a finger's flanks stay on a white key: on its head, and between its black neighbours."""
     half = 0.5 * BLACK_WIDTH_BASE * keyboard.scale
-    left, right = keyboard.x[key] - keyboard.half_width[key], keyboard.x[key] + keyboard.half_width[key]
+    low, high = keyboard.x[key] - keyboard.half_width[key], keyboard.x[key] + keyboard.half_width[key]
+    tail_low, tail_high = low, high
     if key > 0 and keyboard.black[key - 1]:
-        left = max(left, keyboard.x[key - 1] + half)
+        tail_low = max(low, keyboard.x[key - 1] + half)
     if key + 1 < len(keyboard.x) and keyboard.black[key + 1]:
-        right = min(right, keyboard.x[key + 1] - half)
-    return 0.5 * (left + right)
+        tail_high = min(high, keyboard.x[key + 1] - half)
+    return low - OVERHANG, high + OVERHANG, tail_low, tail_high

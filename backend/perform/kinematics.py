@@ -132,11 +132,11 @@ def to_rotations(skeleton: HandSkeleton, dofs: Array) -> Array:
     return result
 
 
-def lowest(skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Array] = np.zeros_like) -> tuple[Array, Array]:
-    """The point of each fingertip's skin that is nearest above the keys, and the middle of what lies close to its level.
+def lowest(skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Array] = np.zeros_like) -> tuple[Array, Array, Array]:
+    """The point (F, H, 5, 3) of each fingertip's skin that is nearest above the keys; and the x (F, H, 5) of its left and right
+    flanks, as far up as they go below the neighbouring keys' tops when this key is down.
 
-    surface(y) is the keys' height for points (F, H, 5, P). Both results (F, H, 5, 3): the point, and the point whose x is
-    midway between the flanks that go below the neighbouring keys' tops when this key is down.
+    surface(y) is the keys' height for points (F, H, 5, P).
     """
     joints = posed.joints[..., 2, :]
     points = skeleton.pads @ np.swapaxes(posed.distal, -1, -2) + joints[..., None, :]  # (F, H, 5, P, 3)
@@ -151,6 +151,4 @@ def lowest(skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Arra
     half = skeleton.radius[:, _CHAINS[:, 1]]
     left = np.where(deep, np.minimum(left, joints[..., 0] - half), left)
     right = np.where(deep, np.maximum(right, joints[..., 0] + half), right)
-    middle = bottom.copy()
-    middle[..., 0] = 0.5 * (left + right)
-    return bottom, middle
+    return bottom, left, right

@@ -49,9 +49,9 @@ class SolveSettings:
     limit: float = np.radians(1.0)
     clearance: float = 0.0006
     collision: float = 0.0005
-    on_key: float = 0.005  # metres beside its place on the key at which a finger is not on the key
+    on_key: float = 0.004  # metres beside its place on the key at which a finger is not on the key
     largest_turn: float = 0.35  # per iteration: the linearisation holds no farther
-    damping: float = 0.3  # Levenberg's, as a share of the prior's weights
+    damping: float = 1.0  # Levenberg's, as a share of the prior's weights
     first_spread: float = 0.003  # tightest wish of the first iteration (metres),
     tighten: float = 0.5  # and by how much it tightens from one to the next
     outlier: float = 0.003  # metres beyond which a wish pulls with constant force
@@ -62,8 +62,7 @@ class SolveSettings:
 
 Report = Callable[[int, int], None]
 
-_BLACK_RISE = (0.046, 0.054)  # y over which the tops of the black keys begin to count
-_TAIL_ROOM = 0.0016  # by which its room to either side is smaller there
+_BLACK_RISE = (0.036, 0.056)  # y over which the tops of the black keys begin to count: wide, for a steep edge makes steps swing
 _TAIL_BEGIN = (0.032, 0.042)  # y over which a finger on a white key has to fit between black ones (its tip is ahead)
 
 
@@ -159,18 +158,21 @@ class _Problem:
     def _fingertips(self, posed: kinematics.Posed, loosest: float) -> tuple[Array, Array]:
         """Weighted rows (N, H, 15, D) and residuals of contact and clearance."""
         wish = self.targets
-        bottom, middle = kinematics.lowest(
+        bottom, left, right = kinematics.lowest(
             self.skeleton, posed, lambda y: wish.over_black[..., None] * BLACK_HEIGHT * _smooth_step(y, _BLACK_RISE)[0]
         )
         jacobian = kinematics.jacobian(posed, bottom)
-        x = np.where(wish.on_top > 0.5, bottom[..., 0], middle[..., 0])
         y, z = bottom[..., 1], bottom[..., 2]
         among, steepness = _smooth_step(y, _BLACK_RISE)
         black_top = BLACK_HEIGHT * among
         tail, tail_steepness = _smooth_step(y, _TAIL_BEGIN)
-        shift = wish.tail_shift * tail
-        narrow = np.where(wish.on_top > 0.5, 0.0, _TAIL_ROOM * tail)
-        off_x = x - np.clip(x, wish.x_low + shift + narrow, wish.x_high + shift - narrow)
+        low = wish.x_low + tail * (wish.tail_low - wish.x_low)
+        high = wish.x_high + tail * (wish.tail_high - wish.x_high)
+        on_top = wish.on_top > 0.5
+        beyond = np.maximum(np.where(on_top, bottom[..., 0], right) - high, 0.0)
+        before = np.minimum(np.where(on_top, bottom[..., 0], left) - low, 0.0)
+        squeezed = (beyond > 0.0) & (before < 0.0)  # too wide for its place: in the middle, then
+        off_x = np.where(squeezed, 0.5, 1.0) * (beyond + before)
         off_y = y - np.clip(y, wish.y_low, wish.y_high)
         off_z = z - (wish.height + wish.tilt * y + wish.over_black * black_top)
         # A finger that may touch may do so on its own key only.
@@ -188,7 +190,9 @@ class _Problem:
         residuals[..., 2] = (weight[..., 2] * off_z + clear_weight * short) / both
         rise = (weight[..., 2] * wish.over_black + clear_weight) / both * BLACK_HEIGHT * steepness + wish.tilt
         jacobian[..., 2, :] -= rise[..., None] * jacobian[..., 1, :]
-        jacobian[..., 0, :] -= np.where(off_x != 0.0, wish.tail_shift * tail_steepness, 0.0)[..., None] * jacobian[..., 1, :]
+        edge = np.where(beyond > 0.0, wish.tail_high - wish.x_high, 0.0) + np.where(before < 0.0, wish.tail_low - wish.x_low, 0.0)
+        edge = np.where(squeezed, 0.5, 1.0) * edge * tail_steepness
+        jacobian[..., 0, :] -= edge[..., None] * jacobian[..., 1, :]
         weight[..., 2] = both
         weight = np.sqrt(weight)
         rows = jacobian * weight[..., None]

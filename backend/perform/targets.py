@@ -16,8 +16,8 @@ class Targets:
 
     The lowest skin point should be at  height + tilt * y + over_black * (height of black keys, where y is among them).
     `clearance`: it should stay at least that far above the keys' tops; -inf where the finger may touch.
-    x and y should lie between `low` and `high`; among the black keys (y beyond their fronts) the x wish moves by `tail_shift`.
-    `on_top`: 1 where x means the lowest point (black keys), 0 where it means the middle of the fingertip (white keys).
+    y should lie between `y_low` and `y_high`; the fingertip's flanks between `x_low` and `x_high`, among the black keys (y beyond
+    their fronts) between `tail_low` and `tail_high`. `on_top`: 1 where x means the lowest point (black keys), not the flanks.
     """
 
     rate: float
@@ -29,7 +29,8 @@ class Targets:
     x_low: Array
     x_high: Array
     x_weight: Array
-    tail_shift: Array
+    tail_low: Array
+    tail_high: Array
     on_top: Array
     y_low: Array
     y_high: Array
