@@ -189,6 +189,7 @@ def _generate(options: argparse.Namespace, out: Path) -> Made:
     job = pump.current()
     if job is None or job.phase is not Phase.DONE or job.clip is None:
         raise PianoHandsError("failed", "No take was made.", "Look at what was said above.")
+    pump.stop()  # drawing and measuring have no use for the backend's memory
     return Made(Clip.load(job.clip), job.took, whole)
 
 
@@ -233,12 +234,11 @@ def _figures(options: argparse.Namespace, made: Made) -> dict[str, Any]:
 
 
 def _peak_memory() -> tuple[float | None, float | None]:
-    """Peak resident memory of the backend and of this process."""
+    """Peak resident memory of the backend, which has ended, and of this process."""
     try:
         import resource
     except ImportError:  # Windows
         return None, None
-    pump.stop()  # the backend counts once it has ended
     unit = 1.0 if sys.platform == "darwin" else 1024.0
     backend, blender = (resource.getrusage(who).ru_maxrss * unit / 1e6 for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF))
     return backend, blender
