@@ -193,7 +193,7 @@ class _Fingertip:
 def _black_edges(keyboard: Keyboard, key: int) -> tuple[float, float, float, float]:
     """Between which x the lowest point stays on a black key."""
     low, high = keyboard.x[key] - BLACK_ROOM, keyboard.x[key] + BLACK_ROOM
-    return low, high, low, high
+    return low, high, -np.inf, np.inf
 
 
 def _white_edges(keyboard: Keyboard, key: int) -> tuple[float, float, float, float]:

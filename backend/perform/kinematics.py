@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from s2c_blender.motion import anatomy, rotation
 from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.hands import FINGER_JOINTS
+from s2c_blender.wire.keyboard import BLACK_FRONT
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -22,7 +23,7 @@ _HINGES = anatomy.hinge_map()
 _WRIST_AXES = np.array([[[0, 0, 1], [-1, 0, 0], [0, 1, 0]], [[0, 0, -1], [-1, 0, 0], [0, -1, 0]]], dtype=float)
 _CHAINS = np.array(FINGER_JOINTS)
 _WHITE_BAND, _BLACK_BAND = 0.008, 0.020  # how far a finger's flanks reach down beside white neighbours, beside black ones
-_AMONG_BLACK = 0.040  # y of a lowest point from which on the tip is between black keys
+_BLACK_REACH = BLACK_FRONT - 0.003  # y from which on a point can meet a black key's flank
 
 
 def _turns(axes: Array, angles: Array) -> Array:
@@ -132,23 +133,34 @@ def to_rotations(skeleton: HandSkeleton, dofs: Array) -> Array:
     return result
 
 
-def lowest(skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Array] = np.zeros_like) -> tuple[Array, Array, Array]:
-    """The point (F, H, 5, 3) of each fingertip's skin that is nearest above the keys; and the x (F, H, 5) of its left and right
-    flanks, as far up as they go below the neighbouring keys' tops when this key is down.
+@dataclass(frozen=True)
+class Flanks:
+    """How far fingertips reach sideways, x (F, H, 5) each: beside white keys; beside black ones (infinite where there are none)."""
 
-    surface(y) is the keys' height for points (F, H, 5, P).
+    left: Array
+    right: Array
+    inner_left: Array
+    inner_right: Array
+
+
+def lowest(skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Array] = np.zeros_like) -> tuple[Array, Flanks]:
+    """The point (F, H, 5, 3) of each fingertip's skin that is nearest above the keys, and its flanks, as far up as they go below
+    the neighbouring keys' tops when this key is down. surface(y) is the keys' height for points (F, H, 5, P).
     """
     joints = posed.joints[..., 2, :]
     points = skeleton.pads @ np.swapaxes(posed.distal, -1, -2) + joints[..., None, :]  # (F, H, 5, P, 3)
-    height = points[..., 2]
-    first = np.argmin(height - surface(points[..., 1]), axis=-1)[..., None]
+    x, y, height = points[..., 0], points[..., 1], points[..., 2]
+    first = np.argmin(height - surface(y), axis=-1)[..., None]
     bottom = np.take_along_axis(points, first[..., None], axis=-2)[..., 0, :]
-    deep = bottom[..., 1] > _AMONG_BLACK
-    low = height < bottom[..., 2:] + np.where(deep, _BLACK_BAND, _WHITE_BAND)[..., None]
-    x = points[..., 0]
-    left, right = np.where(low, x, np.inf).min(axis=-1), np.where(low, x, -np.inf).max(axis=-1)
+    level = bottom[..., 2:]
+    low = height < level + _WHITE_BAND
+    inner = (height < level + _BLACK_BAND) & (y > _BLACK_REACH)
     # Between black keys the last joint has to fit too, nearly as wide as the phalanx before it.
     half = skeleton.radius[:, _CHAINS[:, 1]]
-    left = np.where(deep, np.minimum(left, joints[..., 0] - half), left)
-    right = np.where(deep, np.maximum(right, joints[..., 0] + half), right)
-    return bottom, left, right
+    joint_in = (joints[..., 1] > _BLACK_REACH) & (joints[..., 2] - half < level[..., 0] + _BLACK_BAND)
+    return bottom, Flanks(
+        left=np.where(low, x, np.inf).min(axis=-1),
+        right=np.where(low, x, -np.inf).max(axis=-1),
+        inner_left=np.minimum(np.where(inner, x, np.inf).min(axis=-1), np.where(joint_in, joints[..., 0] - half, np.inf)),
+        inner_right=np.maximum(np.where(inner, x, -np.inf).max(axis=-1), np.where(joint_in, joints[..., 0] + half, -np.inf)),
+    )

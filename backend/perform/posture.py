@@ -61,5 +61,5 @@ def playing_posture(skeleton: HandSkeleton) -> Posture:
 
 def _bottoms(skeleton: HandSkeleton, dofs: Array) -> tuple[Array, kinematics.Posed]:
     posed = kinematics.pose(skeleton, dofs)
-    bottom, _, _ = kinematics.lowest(skeleton, posed)
+    bottom, _ = kinematics.lowest(skeleton, posed)
     return bottom, posed

@@ -63,7 +63,6 @@ class SolveSettings:
 Report = Callable[[int, int], None]
 
 _BLACK_RISE = (0.036, 0.056)  # y over which the tops of the black keys begin to count: wide, for a steep edge makes steps swing
-_TAIL_BEGIN = (0.032, 0.042)  # y over which a finger on a white key has to fit between black ones (its tip is ahead)
 
 
 def solve(
@@ -158,19 +157,17 @@ class _Problem:
     def _fingertips(self, posed: kinematics.Posed, loosest: float) -> tuple[Array, Array]:
         """Weighted rows (N, H, 15, D) and residuals of contact and clearance."""
         wish = self.targets
-        bottom, left, right = kinematics.lowest(
+        bottom, flanks = kinematics.lowest(
             self.skeleton, posed, lambda y: wish.over_black[..., None] * BLACK_HEIGHT * _smooth_step(y, _BLACK_RISE)[0]
         )
         jacobian = kinematics.jacobian(posed, bottom)
         y, z = bottom[..., 1], bottom[..., 2]
         among, steepness = _smooth_step(y, _BLACK_RISE)
         black_top = BLACK_HEIGHT * among
-        tail, tail_steepness = _smooth_step(y, _TAIL_BEGIN)
-        low = wish.x_low + tail * (wish.tail_low - wish.x_low)
-        high = wish.x_high + tail * (wish.tail_high - wish.x_high)
         on_top = wish.on_top > 0.5
-        beyond = np.maximum(np.where(on_top, bottom[..., 0], right) - high, 0.0)
-        before = np.minimum(np.where(on_top, bottom[..., 0], left) - low, 0.0)
+        right, left = (np.where(on_top, bottom[..., 0], flank) for flank in (flanks.right, flanks.left))
+        beyond = np.maximum(np.maximum(right - wish.x_high, flanks.inner_right - wish.tail_high), 0.0)
+        before = np.minimum(np.minimum(left - wish.x_low, flanks.inner_left - wish.tail_low), 0.0)
         squeezed = (beyond > 0.0) & (before < 0.0)  # too wide for its place: in the middle, then
         off_x = np.where(squeezed, 0.5, 1.0) * (beyond + before)
         off_y = y - np.clip(y, wish.y_low, wish.y_high)
@@ -190,9 +187,6 @@ class _Problem:
         residuals[..., 2] = (weight[..., 2] * off_z + clear_weight * short) / both
         rise = (weight[..., 2] * wish.over_black + clear_weight) / both * BLACK_HEIGHT * steepness + wish.tilt
         jacobian[..., 2, :] -= rise[..., None] * jacobian[..., 1, :]
-        edge = np.where(beyond > 0.0, wish.tail_high - wish.x_high, 0.0) + np.where(before < 0.0, wish.tail_low - wish.x_low, 0.0)
-        edge = np.where(squeezed, 0.5, 1.0) * edge * tail_steepness
-        jacobian[..., 0, :] -= edge[..., None] * jacobian[..., 1, :]
         weight[..., 2] = both
         weight = np.sqrt(weight)
         rows = jacobian * weight[..., None]

@@ -16,8 +16,8 @@ class Targets:
 
     The lowest skin point should be at  height + tilt * y + over_black * (height of black keys, where y is among them).
     `clearance`: it should stay at least that far above the keys' tops; -inf where the finger may touch.
-    y should lie between `y_low` and `y_high`; the fingertip's flanks between `x_low` and `x_high`, among the black keys (y beyond
-    their fronts) between `tail_low` and `tail_high`. `on_top`: 1 where x means the lowest point (black keys), not the flanks.
+    y should lie between `y_low` and `y_high`; the fingertip's flanks between `x_low` and `x_high`, what of them is among the black
+    keys between `tail_low` and `tail_high`. `on_top`: 1 where x means the lowest point (black keys), not the flanks.
     """
 
     rate: float

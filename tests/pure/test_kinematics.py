@@ -24,10 +24,10 @@ def test_joint_places_equal_those_of_the_clip() -> None:
 def test_lowest_point_is_the_lowest_of_the_skin() -> None:
     skeleton, dofs = plain_skeleton(), _random_dofs(7)
     posed = kinematics.pose(skeleton, dofs)
-    bottom, left, right = kinematics.lowest(skeleton, posed)
+    bottom, flanks = kinematics.lowest(skeleton, posed)
     points = pad_points(skeleton, kinematics.to_rotations(skeleton, dofs), dofs[..., :3])
     np.testing.assert_allclose(bottom[..., 2], points[..., 2].min(axis=-1), atol=1e-12)
-    assert ((left <= bottom[..., 0]) & (bottom[..., 0] <= right)).all()
+    assert ((flanks.left <= bottom[..., 0]) & (bottom[..., 0] <= flanks.right)).all()
 
 
 def test_jacobian_equals_differences() -> None:
