@@ -367,11 +367,12 @@ def _checks(python: str) -> Tally:
     begin = time.monotonic()
     passed, failed = 0, list[str]()
     for task in (["ruff", "format", "--check"], ["ruff", "check"], ["pyright", "--pythonpath", python]):
-        print(f"\n{' '.join(task[:2])}:", flush=True)
+        name = " ".join(part for part in task[:2] if not part.startswith("-"))
+        print(f"\n{name}:", flush=True)
         if _run([python, "-m", *task]) == 0:
             passed += 1
         else:
-            failed.append(" ".join(task[:2]))
+            failed.append(name)
     return Tally(passed, failed, [], time.monotonic() - begin)
 
 
