@@ -5,11 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from s2c_blender.motion import rotation
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
 from s2c_blender.motion.key_motion import key_motion
+from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.clip import Clip, hand_rate
+from s2c_blender.wire.errors import Cancelled
 from s2c_blender.wire.keyboard import STANDARD_OCTAVE, Keyboard
 from s2c_blender.wire.notes import Score
 
@@ -17,10 +20,12 @@ from . import kinematics, solve
 from .fingering import assign_fingers
 from .hands_split import assign_hands
 from .manner import manner
-from .planner import Setting, Take, plan
+from .planner import Plan, Setting, Take
 
 PRE_ROLL = 1.0  # seconds before time zero in which the hands come in
 POST_ROLL = 1.5  # and after the last key is up, in which they go
+
+_PIECE = 10_000  # frames converted at a time
 
 
 @dataclass(frozen=True)
@@ -43,26 +48,26 @@ def perform(
 ) -> Clip:
     """Two hands that play the score. `report(stage, done, total)` tells progress. Raises Cancelled."""
     settings = settings or Settings()
-    report("fingering", 0, 1)
+
+    def next_stage(name: str) -> None:
+        if cancelled():
+            raise Cancelled
+        report(name, 0, 1)
+
+    next_stage("fingering")
     hand = assign_hands(score)
     fingering = assign_fingers(score, hand, span=settings.hand_size)
-    report("planning", 0, 1)
+    next_stage("planning")
     motion = key_motion(score, fingering)
     skeleton = hand_skeleton(load_hand_rig(), span=settings.hand_size)
     rate = hand_rate(settings.fps)
     frames = int(np.ceil((PRE_ROLL + score.duration + POST_ROLL) * rate)) + 1
     take = Take(-PRE_ROLL, rate, frames)
     setting = Setting(skeleton, Keyboard(settings.octave), take, manner(settings.style, settings.seed))
-    planned = plan(score, fingering, motion, setting)
-    dofs = solve.solve(
-        skeleton,
-        planned.prior,
-        planned.targets,
-        report=lambda done, total: report("solving", done, total),
-        cancelled=cancelled,
-    )
+    planned = Plan(score, fingering, motion, setting)
+    dofs = solve.solve(skeleton, planned, report=lambda done, total: report("solving", done, total), cancelled=cancelled)
     return Clip(
-        rotation=rotation.continuous(kinematics.to_rotations(skeleton, dofs)).astype(np.float32),
+        rotation=_rotations(skeleton, dofs),
         translation=dofs[..., :3].astype(np.float32),
         fps=settings.fps,
         start=take.start,
@@ -73,3 +78,11 @@ def perform(
         octave=settings.octave,
         made={"prior": "planner", "seed": settings.seed, "style": settings.style},
     )
+
+
+def _rotations(skeleton: HandSkeleton, dofs: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(F, 2, 16, 4), signs continuous; piece by piece, for a long take in doubles would fill the memory."""
+    result = np.empty((len(dofs), 2, 16, 4), dtype=np.float32)
+    for first in range(0, len(dofs), _PIECE):
+        result[first : first + _PIECE] = kinematics.to_rotations(skeleton, dofs[first : first + _PIECE])
+    return rotation.continuous(result)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What each fingertip does over time: lift, strike, rest on its key while it sounds, leave, hover."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,7 @@ BLACK_NEAR, BLACK_FAR = BLACK_FRONT + 0.008, 0.128
 
 
 def fingertip_targets(
-    hands: "tuple[Part, Part]", motion: KeyMotion, *, keyboard: Keyboard, take: "Take", lift: float = 1.0
+    hands: "Sequence[Part]", motion: KeyMotion, *, keyboard: Keyboard, take: "Take", lift: float = 1.0
 ) -> Targets:
     """Targets of both hands for every frame of the take. `lift`: factor of the fingers' lifts."""
     targets = Targets.idle(take.frames, take.rate)
@@ -52,11 +53,10 @@ def fingertip_targets(
     targets.height_weight[:] = IDLE_SPREAD**-2
     targets.clearance[:] = CLEARANCE
     for part in hands:
-        tone = _tone_intervals(part)
         for finger in range(5):
             own = np.flatnonzero(part.finger == finger)
             if len(own):
-                _Fingertip(part, own, tone[own], targets).write(motion, keyboard, take, lift)
+                _Fingertip(part, own, targets).write(motion, keyboard, take, lift)
     return targets
 
 
@@ -66,21 +66,11 @@ def rise_with_hands(targets: Targets, raised: Array) -> None:
     targets.height[idle] += np.repeat(np.maximum(raised - HOVER, 0.0)[..., None], 5, axis=-1)[idle]
 
 
-def _tone_intervals(part: "Part") -> Array:
-    """Seconds from the previous strike of the hand to each strike: one tone of a melodic run."""
-    strike = part.strokes.strike
-    distinct = np.concatenate([[-np.inf], strike[:-1]])
-    for k in range(1, len(strike)):  # notes of one chord share their predecessor
-        if strike[k] - strike[k - 1] < 0.03:
-            distinct[k] = distinct[k - 1]
-    return np.clip(strike - distinct, 0.06, 0.40)
-
-
 class _Fingertip:
     """One finger of one hand; writes its columns of the targets."""
 
-    def __init__(self, part: "Part", own: NDArray[np.intp], tone: Array, targets: Targets) -> None:
-        self.part, self.own, self.tone, self.targets = part, own, tone, targets
+    def __init__(self, part: "Part", own: NDArray[np.intp], targets: Targets) -> None:
+        self.part, self.own, self.tone, self.targets = part, own, part.tone[own], targets
         self.column = (part.side, part.finger[own[0]])
         strokes = part.strokes
         self.touch, self.strike, self.up = strokes.touch[own], strokes.strike[own], strokes.up[own]

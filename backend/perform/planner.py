@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from s2c_blender.motion import anatomy
 from s2c_blender.motion.key_motion import KeyMotion, KeyStrokes
 from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.hands import HandSide
@@ -21,6 +22,8 @@ from .posture import Posture, playing_posture
 from .targets import Targets
 
 Array = NDArray[np.float64]
+
+_NEIGHBOURHOOD = 3.0  # seconds beyond which notes do not change what a finger does
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,33 @@ class Part:
     finger: NDArray[np.intp]  # 0 thumb to 4 little finger
     key: NDArray[np.intp]
     loudness: Array  # velocity / 127
+    tone: Array  # seconds from the hand's previous strike: one tone of a melodic run
     strokes: KeyStrokes
 
+    def near(self, begin: float, end: float) -> "Part":
+        """The notes that matter between two times: those that sound there, and their neighbours."""
+        chosen = np.flatnonzero((self.strokes.up > begin - _NEIGHBOURHOOD) & (self.strokes.touch < end + _NEIGHBOURHOOD))
+        return self.take(chosen)
 
-@dataclass(frozen=True)
-class Plan:
-    """prior: (F, H, D) poses near which the solve stays; targets: what the fingertips are asked to do."""
+    def take(self, chosen: NDArray[np.intp]) -> "Part":
+        """Notes `chosen` by their places in the part."""
+        return Part(
+            self.side,
+            *(getattr(self, name)[chosen] for name in ("note", "finger", "key", "loudness", "tone")),
+            strokes=_take_strokes(self.strokes, chosen),
+        )
 
-    prior: Array
-    targets: Targets
+
+def _take_strokes(strokes: KeyStrokes, chosen: NDArray[np.intp]) -> KeyStrokes:
+    return KeyStrokes(*(getattr(strokes, field.name)[chosen] for field in fields(KeyStrokes)))
+
+
+def _tone_intervals(strike: Array) -> Array:
+    distinct = np.concatenate([[-np.inf], strike[:-1]])[: len(strike)]
+    for k in range(1, len(strike)):  # notes of one chord share their predecessor
+        if strike[k] - strike[k - 1] < 0.03:
+            distinct[k] = distinct[k - 1]
+    return np.clip(strike - distinct, 0.06, 0.40)
 
 
 def parts(score: Score, fingering: Fingering, motion: KeyMotion) -> tuple[Part, Part]:
@@ -70,7 +91,8 @@ def parts(score: Score, fingering: Fingering, motion: KeyMotion) -> tuple[Part, 
                 finger=fingering.finger[chosen].astype(np.intp) - 1,
                 key=motion.strokes.key[chosen],
                 loudness=velocity[chosen] / 127.0,
-                strokes=KeyStrokes(*(getattr(motion.strokes, f.name)[chosen] for f in fields(KeyStrokes))),
+                tone=_tone_intervals(fingering.strike[chosen]),
+                strokes=_take_strokes(motion.strokes, chosen),
             )
         )
     return result[0], result[1]
@@ -86,16 +108,30 @@ class Setting:
     manner: Manner
 
 
-def plan(score: Score, fingering: Fingering, motion: KeyMotion, setting: Setting) -> Plan:
-    """Prior and targets for the whole take."""
-    take, keyboard, way = setting.take, setting.keyboard, setting.manner
-    posture: Posture = playing_posture(setting.skeleton)
-    hands = parts(score, fingering, motion)
-    prior = np.repeat(posture.dofs[None], take.frames, axis=0)
-    for part in hands:
-        prior[:, part.side, :6] = wrist_path.wrist_path(part, posture, keyboard=keyboard, take=take, weight=way.weight)
-    prior += way.drift(take.times)
-    wrist_path.give_way(prior, rate=take.rate)
-    targets = fingertips.fingertip_targets(hands, motion, keyboard=keyboard, take=take, lift=way.lift)
-    fingertips.rise_with_hands(targets, prior[..., 2] - posture.dofs[:, 2])
-    return Plan(prior, targets)
+class Plan:
+    """What the solve is given, section by section, so that a long piece needs no more memory than a short one."""
+
+    def __init__(self, score: Score, fingering: Fingering, motion: KeyMotion, setting: Setting) -> None:
+        self.motion, self.setting = motion, setting
+        self.frames, self.rate = setting.take.frames, setting.take.rate
+        self.posture: Posture = playing_posture(setting.skeleton)
+        self.hands = parts(score, fingering, motion)
+        paths = [
+            wrist_path.wrist_path(part, self.posture, keyboard=setting.keyboard, take=setting.take, weight=setting.manner.weight)
+            for part in self.hands
+        ]
+        self.wrists = np.stack(paths, axis=1)  # (F, H, 6)
+        self.close = wrist_path.give_way(self.wrists, rate=self.rate)  # (F,)
+
+    def section(self, first: int, last: int) -> tuple[Array, Targets]:
+        """Frames first to last: the prior (F, H, D), poses near which the solve stays, and the fingertips' targets."""
+        setting, frames = self.setting, slice(first, last)
+        take = Take(setting.take.start + first / self.rate, self.rate, last - first)
+        prior = np.repeat(self.posture.dofs[None], take.frames, axis=0)
+        prior[..., :6] = self.wrists[frames]
+        prior += setting.manner.drift(take.times)
+        prior[..., anatomy.index("thumb1 abduction")] -= wrist_path.FOLD * self.close[frames, None]
+        hands = [part.near(take.times[0], take.times[-1]) for part in self.hands]
+        targets = fingertips.fingertip_targets(hands, self.motion, keyboard=setting.keyboard, take=take, lift=setting.manner.lift)
+        fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2])
+        return prior, targets

@@ -8,6 +8,7 @@ difference from the prior). Windows of time overlap and are solved side by side;
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class SolveSettings:
     outlier: float = 0.003  # metres beyond which a wish pulls with constant force
     window: float = 8.0
     overlap: float = 0.6
-    batch: int = 16  # windows solved side by side: bounds memory
+    batch: int = 4  # windows solved side by side: bounds memory and the time between two looks for a cancel
 
 
 Report = Callable[[int, int], None]
@@ -65,35 +66,47 @@ Report = Callable[[int, int], None]
 _BLACK_RISE = (0.036, 0.056)  # y over which the tops of the black keys begin to count: wide, for a steep edge makes steps swing
 
 
+class Planned(Protocol):
+    """What is to be solved: `section(first, last)` gives those frames' prior (F, H, D) and targets."""
+
+    frames: int
+    rate: float
+
+    def section(self, first: int, last: int) -> tuple[Array, Targets]: ...
+
+
 def solve(
     skeleton: HandSkeleton,
-    prior: Array,
-    targets: Targets,
+    planned: Planned,
     *,
     settings: SolveSettings | None = None,
     report: Report = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Array:
-    """Poses (F, H, D) near the prior (F, H, D) that reach the targets. Raises Cancelled."""
+    """Poses (F, H, D) near the prior that reach the targets. Raises Cancelled."""
     settings = settings or SolveSettings()
-    frames, rate = len(prior), targets.rate
-    core = max(min(round(settings.window * rate), frames), 2)
-    margin = round(settings.overlap * rate)
+    frames = planned.frames
+    core = max(min(round(settings.window * planned.rate), frames), 2)
+    margin = round(settings.overlap * planned.rate)
     starts = np.arange(0, frames, core)
-    total, weight = np.zeros_like(prior), np.zeros(frames)
+    total, weight = np.zeros((frames, 2, anatomy.DOFS)), np.zeros(frames)
     blend = _blend(core, margin)
     for first in range(0, len(starts), settings.batch):
+        report(first, len(starts))
         chosen = starts[first : first + settings.batch]
+        begin, end = max(chosen[0] - margin, 0), min(chosen[-1] + core + margin, frames)
+        prior, targets = planned.section(int(begin), int(end))
         # All windows have one length: before the first and after the last frame those two are repeated.
         index = chosen[:, None] + np.arange(-margin, core + margin)
-        inside = np.clip(index, 0, frames - 1)
+        inside = np.clip(index, 0, frames - 1) - begin
         solved = _Problem(skeleton, prior[inside], targets.take(inside), settings).run(cancelled)
         for window, place in enumerate(index):
             real = (place >= 0) & (place < frames)
             total[place[real]] += blend[real, None, None] * solved[window, real]
             weight[place[real]] += blend[real]
-        report(min(first + settings.batch, len(starts)), len(starts))
-    return total / weight[:, None, None]
+    report(len(starts), len(starts))
+    total /= weight[:, None, None]
+    return total
 
 
 def _blend(core: int, margin: int) -> Array:

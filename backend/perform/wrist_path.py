@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from s2c_blender.motion import anatomy
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import Keyboard
 
@@ -33,7 +32,7 @@ _DROP = 0.010  # of the wrist with a very loud note
 _ROLL = np.radians(5)  # of the forearm to thumb or little finger
 _ROOM, _ROOM_FADE = 0.19, 0.09  # distance of the wrists, sideways, at which hands begin to be in each other's way
 _OVER_BY, _UNDER_BY = (0.012, 0.025), 0.006  # y and z by which the upper hand goes in and up; z by which the lower goes down
-_FOLD = np.radians(14)  # of the thumbs
+FOLD = np.radians(14)  # of the thumbs
 
 
 def wrist_path(part: "Part", posture: Posture, *, keyboard: Keyboard, take: "Take", weight: float = 1.0) -> Array:
@@ -186,12 +185,15 @@ def _turn_out(side: HandSide, place: Array) -> Array:
     return np.clip(_TURN_SHARE * towards_thumb, -0.35, 0.35)
 
 
-def give_way(prior: Array, *, rate: float) -> None:
-    """Where hands come close, the one further in goes over, the other under and back; thumbs fold in. Changes prior (F, H, D)."""
-    between = prior[:, HandSide.RIGHT, :2] - prior[:, HandSide.LEFT, :2]
+def give_way(wrists: Array, *, rate: float) -> Array:
+    """Where hands come close, the one further in goes over, the other under and back. Changes wrists (F, H, 6).
+
+    Returns how close they are (F,), 0 to 1: thumbs should fold in by that share of `FOLD`.
+    """
+    between = wrists[:, HandSide.RIGHT, :2] - wrists[:, HandSide.LEFT, :2]
     close = np.clip((_ROOM - np.abs(between[:, 0])) / _ROOM_FADE, 0.0, 1.0)
     if not close.any():
-        return
+        return close
     kernel = np.hanning(2 * int(0.25 * rate) + 1)
     kernel /= kernel.sum()
 
@@ -203,6 +205,6 @@ def give_way(prior: Array, *, rate: float) -> None:
     upper = even(np.tanh(even(between[:, 1]) / 0.01))  # 1: the right hand over, -1: the left
     for side, sign in ((HandSide.RIGHT, 1.0), (HandSide.LEFT, -1.0)):
         over = close * sign * upper
-        prior[:, side, 1] += _OVER_BY[0] * over
-        prior[:, side, 2] += np.where(over > 0.0, _OVER_BY[1], _UNDER_BY) * over
-        prior[:, side, anatomy.index("thumb1 abduction")] -= _FOLD * close
+        wrists[:, side, 1] += _OVER_BY[0] * over
+        wrists[:, side, 2] += np.where(over > 0.0, _OVER_BY[1], _UNDER_BY) * over
+    return close

@@ -8,7 +8,7 @@ import pytest
 
 from backend.perform import Settings, perform, solve
 from backend.perform.manner import manner
-from backend.perform.planner import Setting, Take, plan
+from backend.perform.planner import Plan, Setting, Take
 from s2c_blender.motion import rotation
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
 from s2c_blender.motion.joint_limits import violations
@@ -66,8 +66,8 @@ def test_any_skeleton_can_be_solved(skeleton: HandSkeleton, clip: Clip) -> None:
 
     score, motion = clip.score, key_motion(clip.score, clip.fingering)
     take = Take(-1.0, 60.0, len(clip.rotation))
-    planned = plan(score, clip.fingering, motion, Setting(skeleton, Keyboard(), take, manner(0.5, 0)))
-    dofs = solve.solve(skeleton, planned.prior, planned.targets)
+    planned = Plan(score, clip.fingering, motion, Setting(skeleton, Keyboard(), take, manner(0.5, 0)))
+    dofs = solve.solve(skeleton, planned)
     own = replace(clip, rotation=kinematics.to_rotations(skeleton, dofs), translation=dofs[..., :3])
     late = _crossings(skeleton, own) - [note.onset for note in score.notes]
     assert np.nanmax(np.abs(late)) < 0.005
@@ -98,9 +98,9 @@ def test_windows_leave_no_seam(clip: Clip) -> None:
     skeleton = hand_skeleton(load_hand_rig())
     take = Take(-1.0, 60.0, len(clip.rotation))
     motion = key_motion(clip.score, clip.fingering)
-    planned = plan(clip.score, clip.fingering, motion, Setting(skeleton, Keyboard(), take, manner(0.5, 0)))
-    whole = solve.solve(skeleton, planned.prior, planned.targets)
-    parted = solve.solve(skeleton, planned.prior, planned.targets, settings=solve.SolveSettings(window=1.0))
+    planned = Plan(clip.score, clip.fingering, motion, Setting(skeleton, Keyboard(), take, manner(0.5, 0)))
+    whole = solve.solve(skeleton, planned)
+    parted = solve.solve(skeleton, planned, settings=solve.SolveSettings(window=1.0))
     assert np.abs(parted[..., :3] - whole[..., :3]).max() < 0.002
     assert np.abs(parted[..., 3:] - whole[..., 3:]).max() < np.radians(4.0)
 
@@ -131,5 +131,5 @@ def test_a_score_without_played_notes_still_gives_hands() -> None:
     nobody = Fingering(np.zeros(1, np.int8), np.zeros(1, np.int8), np.zeros(1), np.full(1, 0.5))
     take = Take(-1.0, 60.0, 120)
     skeleton = plain_skeleton()
-    planned = plan(score, nobody, key_motion(score, nobody), Setting(skeleton, Keyboard(), take, manner(0.5, 0)))
-    assert np.isfinite(solve.solve(skeleton, planned.prior, planned.targets)).all()
+    planned = Plan(score, nobody, key_motion(score, nobody), Setting(skeleton, Keyboard(), take, manner(0.5, 0)))
+    assert np.isfinite(solve.solve(skeleton, planned)).all()
