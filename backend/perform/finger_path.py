@@ -25,6 +25,7 @@ MEMORY = 0.35  # weight of the way from the strike before the last
 LET_GO = 5.0  # cost of taking a finger off a key that should be held
 LET_GO_LONG = 4.0  # and more for every second that it should be, up to
 LONG = 3.0  # seconds
+REMEMBERED = 20_000  # situations kept, so that memory stays bounded in the longest piece
 HURRY = ((0.06, 25.0), (0.13, 8.0))  # seconds between two keys under one finger, and what that costs up to there
 UNBOUND = 1.5  # cost of one finger in two thirds in turn, which cannot be bound then; twice that for fingers crossed
 WIDEST_PAIR = 5  # semitones
@@ -68,12 +69,12 @@ def best_fingers(slices: list[Slice], tables: CostTables) -> dict[int, int]:
         return {}
     costs = _Costs(tables)
     ways = costs.of(slices[0])[None, :]  # (S before, S now) cost of the best way to each pair of states
-    back: list[NDArray[np.intp]] = []  # from the third slice on: best state two strikes ago, for each pair
+    back: list[NDArray[np.int8]] = []  # from the third slice on: best state two strikes ago, for each pair
     for position in range(1, len(slices)):
         before, now = slices[position - 1], slices[position]
         if position > 1:
             tails = ways[:, :, None] + costs.apart(slices[position - 2], now)[:, None, :]
-            back.append(tails.argmin(axis=0))
+            back.append(tails.argmin(axis=0).astype(np.int8))
             tails = tails.min(axis=0)
         else:
             tails = ways.T
@@ -169,6 +170,8 @@ class _Costs:
             away = (now.pitches[next_pair[0]] - before.pitches[pair[0]]) * outwards
             over = (was > 0) & (becomes > 0) & ((becomes - was) * away < 0)
             moves += UNBOUND * (same_finger + 2.0 * over)
+        if len(self._moves) >= REMEMBERED:
+            self._moves.clear()
         self._moves[situation] = moves, same_finger
         return moves, same_finger
 

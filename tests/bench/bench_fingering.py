@@ -20,6 +20,7 @@ from s2c_blender.wire.keyboard import KEY_COUNT, LOWEST, Keyboard
 from s2c_blender.wire.notes import Fingering, Score
 
 SAME_FINGER_WINDOW = 0.120  # seconds
+SPEEDS = ("split_notes_per_second", "finger_notes_per_second")
 LEGATO = 0.03  # seconds of silence up to which two notes still belong together
 
 
@@ -125,6 +126,8 @@ def main() -> int:
         f"{100 * min(row.hands for row in rows):.1f} %; middle C {100 * weighted['middle_c']:.1f} %"
     )
     print(f"awkward: {odd} of {notes} notes ({1000 * odd / notes:.2f} in 1,000)")
+    split, fingers = (notes / sum(row.notes / getattr(row, name) for row in rows) for name in SPEEDS)
+    print(f"speed, of processor time: {split:.0f} notes a second split between the hands, {fingers:.0f} fingered")
     worst = min(row.frames for row in rows)
     print(f"frame F1 that these strikes and releases allow: {weighted['frames']:.4f}, worst {worst:.4f}")
     if arguments.json:

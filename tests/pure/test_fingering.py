@@ -206,6 +206,13 @@ def test_one_key_struck_by_both_hands_is_one_stroke():
     assert result.release[np.flatnonzero(result.played)[0]] == pytest.approx(1.0)
 
 
+def test_a_key_struck_again_while_it_is_held_rises_and_is_held_on():
+    notes = (NoteEvent(0, 2, 60, 64, RIGHT), NoteEvent(1, 1.2, 60, 64, LEFT), NoteEvent(1.5, 1.6, 40, 64, LEFT))
+    result = finger(Score(notes))
+    assert result.release[0] == pytest.approx(0.95)
+    assert 1.2 < result.release[1] < 1.5  # until the left hand is needed elsewhere
+
+
 @pytest.mark.parametrize("per_second", [2, 6, 12])
 def test_repeated_notes_leave_the_key_time_to_rise(per_second):
     score = line([72] * 20, step=1 / per_second)
