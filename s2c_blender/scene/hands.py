@@ -91,6 +91,6 @@ def _weigh(ob: bpy.types.Object, rig: HandRig, side: HandSide) -> None:
 def animate_hands(scene: bpy.types.Scene, hands: tuple[HandObjects, HandObjects], clip: Clip) -> bpy.types.Action:
     """Put a clip on both hands, in one action with a slot for each; the scene's timing is set already."""
     frames = frame_at(scene, 0.0) + clip.times * rate(scene)
-    for hand in hands:
-        action = write_curves(hand.armature, ACTION, hand_curves(hand.armature, clip, frames))
-    return action
+    right, left = (write_curves(hand.armature, ACTION, hand_curves(hand.armature, clip, frames)) for hand in hands)
+    assert right == left  # one action, a slot for each armature
+    return left

@@ -22,6 +22,9 @@ _BLOOD = (1.0, 0.30, 0.15)  # how far red, green and blue light wander under the
 _DEPTH = 0.004  # metres
 
 
+Colour = bpy.types.NodeSocket | tuple[float, float, float]
+
+
 def flush(rig: HandRig) -> Array:
     """(N,) rosiness of the skin: fingertips, knuckles and the palm's cushions; on nails the free edge is pale (0)."""
     value = np.zeros(len(rig.vertices))
@@ -179,7 +182,7 @@ def _ramp(
     return node.outputs["Result"]
 
 
-def _mix(tree: bpy.types.ShaderNodeTree, share: bpy.types.NodeSocket, a, b) -> bpy.types.NodeSocket:
+def _mix(tree: bpy.types.ShaderNodeTree, share: bpy.types.NodeSocket, a: Colour, b: Colour) -> bpy.types.NodeSocket:
     """A colour between a and b (sockets or linear colours)."""
     node = tree.nodes.new("ShaderNodeMix")
     node.data_type = "RGBA"

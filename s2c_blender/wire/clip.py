@@ -141,9 +141,7 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Clip:
         fps=about["fps"],
         start=about["start"],
         score=Score(notes, pedal, tuple(about["left_out"])),
-        fingering=Fingering(
-            arrays["hand"], arrays["finger"], arrays["strike"], arrays["release"], tuple(about["remarks"])
-        ),
+        fingering=Fingering(arrays["hand"], arrays["finger"], arrays["strike"], arrays["release"], tuple(about["remarks"])),
         skeleton=about["skeleton"],
         hand_size=about["hand_size"],
         octave=about["octave"],

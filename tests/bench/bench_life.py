@@ -16,6 +16,7 @@ import numpy as np
 
 from backend.perform import perform
 from backend.score import read_midi
+from s2c_blender.motion import rotation
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
 from s2c_blender.motion.joint_limits import hinge_angles
 from s2c_blender.motion.skeleton import forward
@@ -42,8 +43,6 @@ def hand_figures(clip: Clip) -> dict[str, list[np.ndarray]]:
     skeleton = hand_skeleton(load_hand_rig(), span=clip.hand_size)
     joints, turned = forward(skeleton, clip.rotation.astype(float), clip.translation.astype(float))
     distal = [chain[-1] for chain in FINGER_JOINTS]
-    from s2c_blender.motion import rotation
-
     ends = skeleton.tips - skeleton.rest[:, distal]
     tips = joints[:, :, distal] + rotation.rotate(turned[:, :, distal], ends)
     times = np.arange(0.0, clip.score.duration, 0.05)
@@ -112,7 +111,8 @@ def main() -> None:
         own = preparation(clip)
         tones += own
         good = np.mean([0.7 <= t <= 1.3 for t in own]) if own else np.nan
-        print(f"{path.stem:40s} above 10 Hz {100 * fast_energy(clip):5.2f} %   prepared in time {good:.2f} of {len(own)}", flush=True)
+        prepared = f"prepared in time {good:.2f} of {len(own)}"
+        print(f"{path.stem:40s} above 10 Hz {100 * fast_energy(clip):5.2f} %   {prepared}", flush=True)
         for name, values in hand_figures(clip).items():
             for side in (0, 1):
                 samples[name][side].append(values[side])

@@ -38,7 +38,7 @@ def clip() -> Clip:
 
 
 def _crossings(skeleton: HandSkeleton, clip: Clip) -> np.ndarray:
-    """For each note the time at which its finger passes the let-off point nearest to the strike (poses interpolated as keys are)."""
+    """For each note the time at which its finger passes the let-off point, nearest to the strike (between poses: straight)."""
     keyboard = Keyboard(clip.octave)
     pads = pad_points(skeleton, clip.rotation.astype(float), clip.translation.astype(float))
     found = []
