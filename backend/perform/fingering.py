@@ -7,15 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.keyboard import LOWEST
 from s2c_blender.wire.notes import UNPLAYED, Fingering, Score
 
 from .finger_path import LEARNED, LEARNED_END, Slice, best_fingers
 from .fingering_costs import CostTables, cost_tables
 from .hand_slices import hand_slices
-from .playable import make_playable
+from .playable import Playable, make_playable, roll
 from .runs import find_runs, run_fingers
 from .strikes import strikes_and_releases
 
+STRETCH = 0.02  # metres beyond the practical stretch of two fingers that a chord is still struck at once with
 RUN_PACE = 0.7  # seconds between onsets within which a line is one run
 
 
@@ -32,8 +34,22 @@ def assign_fingers(score: Score, hand: NDArray[np.int8], *, span: float = 0.22) 
         slices = _with_learned(slices, side=side, tables=tables[side])
         for index, number in best_fingers(slices, tables[side]).items():
             finger[index] = number + 1
+        for current in slices:
+            _roll_stretched(score, playable, current, finger, tables[side])
     strike, release = strikes_and_releases(score, playable, finger, tables)
     return Fingering(playable.hand, finger, strike, release, tuple(playable.remarks))
+
+
+def _roll_stretched(score: Score, playable: Playable, current: Slice, finger: NDArray[np.int8], tables: CostTables) -> None:
+    """Rolls a chord that is narrow enough for the hand, but has two keys too far apart for the fingers that must take them."""
+    chord = [index for index, struck in zip(current.notes, current.struck, strict=True) if struck]
+    if len(chord) < 3 or playable.delay[chord].any():
+        return
+    key = np.array([score.notes[i].pitch - LOWEST for i in chord])
+    used = finger[chord] - 1
+    excess = float(tables.conflict[key[:, None], key, used[:, None], used].max()) / 1000.0
+    if excess > STRETCH:
+        roll(score, playable, chord, excess)
 
 
 def _with_learned(slices: list[Slice], *, side: HandSide, tables: CostTables) -> list[Slice]:

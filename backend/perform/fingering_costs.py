@@ -21,18 +21,19 @@ WHITE = 23.5  # mm
 
 #: Stretches between fingers, thumb to the left, in semitones: shortest practical, comfortable, relaxed; longest relaxed,
 #: comfortable, practical. After Parncutt et al. 1997, "An ergonomic model of keyboard fingering for melodic fragments",
-#: table 1; the shortest of fingers 2-5 are lower here, since a white and a black neighbour may lie 9 mm apart.
+#: table 1; of fingers 2-5 the shortest are lower here, since a white and a black neighbour may lie 9 mm apart, and the
+#: longest practical ones are a semitone or two wider, for chords in which the hand opens (2-5 an octave).
 STRETCHES = {
     (0, 1): (-5, -3, 1, 5, 8, 10),
     (0, 2): (-4, -2, 3, 7, 10, 12),
     (0, 3): (-3, -1, 5, 9, 12, 14),
     (0, 4): (-1, 1, 7, 10, 13, 15),
     (1, 2): (0.3, 0.4, 0.6, 4, 4, 5),
-    (1, 3): (0.6, 1, 2, 4, 5, 7),
-    (1, 4): (1, 2, 4, 7, 8, 10),
-    (2, 3): (0.3, 0.4, 0.6, 2, 3, 4),
-    (2, 4): (0.6, 1, 2, 4, 5, 7),
-    (3, 4): (0.3, 0.4, 0.6, 2, 3, 5),
+    (1, 3): (0.6, 1, 2, 4, 5, 8),
+    (1, 4): (1, 2, 4, 7, 8, 12),
+    (2, 3): (0.3, 0.4, 0.6, 2, 3, 5),
+    (2, 4): (0.6, 1, 2, 4, 5, 8),
+    (3, 4): (0.3, 0.4, 0.6, 2, 3, 6),
 }
 IMPOSSIBLE = 30.0
 
@@ -43,7 +44,7 @@ class Weights:
 
     tight: float = 0.63  # per semitone under the relaxed stretch
     wide: float = 0.1  # per semitone over the relaxed stretch
-    harder: float = 0.6  # more per semitone beyond the comfortable stretch
+    harder: float = 0.65  # more per semitone beyond the comfortable stretch
     fingers_only: float = 1.63  # how much worse without the thumb
     natural: float = 0.14  # per white key off the five-finger position, in a line
     natural_held: float = 0.67  # the same for keys held together

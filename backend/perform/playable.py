@@ -52,6 +52,20 @@ def make_playable(score: Score, hand: NDArray[np.int8], *, span: float) -> Playa
     return result
 
 
+def roll(score: Score, playable: Playable, chord: list[int], excess: float) -> None:
+    """Strike a chord upwards, as long as the hand needs to open by `excess` metres; the onset lies in the middle."""
+    notes = score.notes
+    ordered = sorted(chord, key=lambda i: notes[i].pitch)
+    x = Keyboard().x[[notes[i].pitch - LOWEST for i in ordered]]
+    onsets = np.array([notes[i].onset for i in ordered])
+    half = float(np.clip(excess / ROLL_SPEED, 0.03, 2 * ROLL)) / 2
+    # Linear in place, not in rank: the hand travels evenly.
+    wanted = onsets.mean() + half * ((x - x[0]) / (x[-1] - x[0]) * 2.0 - 1.0)
+    playable.delay[ordered] = np.clip(wanted - onsets, -ROLL, ROLL)
+    names = " ".join(pitch_name(notes[i].pitch) for i in ordered)
+    playable.remarks.append(f"{names} at {onsets.min():.2f} s: wider than the hand, rolled over {2000 * half:.0f} ms")
+
+
 def named(score: Score, index: int) -> str:
     note = score.notes[index]
     return f"{pitch_name(note.pitch)} at {note.onset:.2f} s"
@@ -148,21 +162,9 @@ class _Strike:
             self._drop(mine, inner, "out of reach")
         excess = self._width(mine) - self.reach
         if excess > 0:
-            self._roll(mine, excess)
+            roll(self.score, self.result, mine, excess)
 
     def _drop(self, mine: list[int], index: int, why: str) -> None:
         mine.remove(index)
         self.result.played[index] = False
         self.result.remarks.append(f"{named(self.score, index)}: {why}")
-
-    def _roll(self, mine: list[int], excess: float) -> None:
-        """Upwards, as long as the hand needs to open: the onset lies in the middle."""
-        ordered = sorted(mine, key=lambda i: self.x[i])
-        onsets = np.array([self.score.notes[i].onset for i in ordered])
-        half = float(np.clip(excess / ROLL_SPEED, 0.03, 2 * ROLL)) / 2
-        # Linear in place, not in rank: the hand travels evenly.
-        place = (self.x[ordered] - self.x[ordered[0]]) / self._width(mine) * 2.0 - 1.0
-        wanted = onsets.mean() + half * place
-        self.result.delay[ordered] = np.clip(wanted - onsets, -ROLL, ROLL)
-        names = " ".join(pitch_name(self.score.notes[i].pitch) for i in ordered)
-        self.result.remarks.append(f"{names} at {onsets.min():.2f} s: wider than the hand, rolled over {2000 * half:.0f} ms")

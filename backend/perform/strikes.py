@@ -68,7 +68,8 @@ def _make_way(
             conflict = tables[side].conflict[other.key, now.key, other.finger, now.finger] / 1000.0
             held = time - strike[other.index]
             same_finger = other.finger == now.finger
-            if same_finger or (conflict > GIVE and held > TOGETHER):
+            rolled = playable.delay[other.index] != playable.delay[index]
+            if same_finger or (conflict > GIVE and (held > TOGETHER or rolled)):
                 way = LIFT + conflict / FINGER_SPEED
                 release[other.index] = min(release[other.index], time - min(way, 0.5 * held))
         down[side] = [*stays, now]

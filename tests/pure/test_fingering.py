@@ -193,6 +193,12 @@ def test_a_chord_wider_than_the_hand_is_rolled():
     assert not finger(line([(48, 60)], LEFT)).remarks
 
 
+def test_a_chord_is_rolled_where_inner_fingers_cannot_stretch():
+    result = finger(line([(45, 47, 57, 59)], LEFT, step=1.0))
+    assert result.played.all() and "rolled" in result.remarks[0]
+    assert (np.diff(result.strike) > 0).all() and np.abs(result.strike).max() <= 0.04
+
+
 def test_a_small_hand_rolls_what_a_large_one_strikes():
     tenth = line([(60, 76)], step=1.0)
     assert not finger(tenth, span=0.24).remarks
