@@ -56,7 +56,7 @@ def perform(
 
     next_stage("fingering")
     hand = assign_hands(score)
-    fingering = assign_fingers(score, hand, span=settings.hand_size)
+    fingering = assign_fingers(score, hand, span=settings.hand_size * STANDARD_OCTAVE / settings.octave)
     next_stage("planning")
     motion = key_motion(score, fingering)
     skeleton = hand_skeleton(load_hand_rig(), span=settings.hand_size)

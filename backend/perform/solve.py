@@ -50,7 +50,7 @@ class SolveSettings:
     limit: float = np.radians(1.0)
     clearance: float = 0.0006
     collision: float = 0.0005
-    on_key: float = 0.004  # metres beside its place on the key at which a finger is not on the key
+    on_key: float = 0.003  # metres beside its place on the key at which a finger is not on the key
     largest_turn: float = 0.35  # per iteration: the linearisation holds no farther
     damping: float = 1.0  # Levenberg's, as a share of the prior's weights
     first_spread: float = 0.003  # tightest wish of the first iteration (metres),
@@ -186,7 +186,7 @@ class _Problem:
         off_y = y - np.clip(y, wish.y_low, wish.y_high)
         off_z = z - (wish.height + wish.tilt * y + wish.over_black * black_top)
         # A finger that may touch may do so on its own key only.
-        astray = np.abs(off_x) > self.settings.on_key
+        astray = np.maximum(bottom[..., 0] - wish.x_high, wish.x_low - bottom[..., 0]) > self.settings.on_key
         clearance = np.where(astray, np.maximum(wish.clearance, 0.0), wish.clearance)
         short = np.minimum(z - (clearance + black_top), 0.0)
         clear_weight = np.where(short < 0.0, min(self.settings.clearance, loosest) ** -2, 0.0)
