@@ -116,11 +116,9 @@ class Plan:
         self.frames, self.rate = setting.take.frames, setting.take.rate
         self.posture: Posture = playing_posture(setting.skeleton)
         self.hands = parts(score, fingering, motion)
-        paths = [
-            wrist_path.wrist_path(part, self.posture, keyboard=setting.keyboard, take=setting.take, weight=setting.manner.weight)
-            for part in self.hands
-        ]
-        self.wrists = np.stack(paths, axis=1)  # (F, H, 6)
+        self.wrists = wrist_path.wrist_paths(
+            self.hands, self.posture, keyboard=setting.keyboard, take=setting.take, weight=setting.manner.weight
+        )  # (F, H, 6)
         self.close = wrist_path.give_way(self.wrists, rate=self.rate)  # (F,)
 
     def section(self, first: int, last: int) -> tuple[Array, Targets]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where a hand goes: a smooth path of the wrist from the keys its fingers have to play, planned before any finger moves."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,24 +31,27 @@ _LIFT = 0.05  # height a hand comes from, and goes to, when it rests
 _BACK = 0.05
 _DROP = 0.010  # of the wrist with a very loud note
 _ROLL = np.radians(5)  # of the forearm to thumb or little finger
+_IDLE_WEIGHT = 1.0 / 0.03**2  # of an idle hand's wish to be out of the other one's way; what weighs less is idle
 _ROOM, _ROOM_FADE = 0.19, 0.09  # distance of the wrists, sideways, at which hands begin to be in each other's way
 _OVER_BY, _UNDER_BY = (0.012, 0.025), 0.006  # y and z by which the upper hand goes in and up; z by which the lower goes down
 FOLD = np.radians(14)  # of the thumbs
 
 
-def wrist_path(part: "Part", posture: Posture, *, keyboard: Keyboard, take: "Take", weight: float = 1.0) -> Array:
-    """(F, 6) place and turns of one hand's wrist. `weight`: factor of the arm's drops and turns."""
-    result = np.repeat(posture.dofs[part.side, None, :6], take.frames, axis=0)
+def wrist_paths(hands: "Sequence[Part]", posture: Posture, *, keyboard: Keyboard, take: "Take", weight: float = 1.0) -> Array:
+    """(F, H, 6) place and turns of both wrists. `weight`: factor of the arm's drops and turns."""
     times = take.times
     knots = np.arange(take.start, times[-1] + 2.0 / PATH_RATE, 1.0 / PATH_RATE)
-    place = _smooth_place(part, posture, keyboard, knots)
-    for axis in range(2):
-        result[:, axis] = _interpolate(times, knots, place[:, axis])
-    height, back = _rest_offsets(part, times)
-    result[:, 1] -= back
-    result[:, 2] += height + _leap_arcs(part, posture, keyboard, times) + weight * _weight_drops(part, times)
-    result[:, 3] += _turn_out(part.side, result[:, :2])
-    result[:, 5] += weight * _rolls(part, times)
+    places = _smooth_places(hands, posture, keyboard, knots)
+    result = np.repeat(posture.dofs[None, :, :6], take.frames, axis=0)
+    for part in hands:
+        path = result[:, part.side]
+        for axis in range(2):
+            path[:, axis] = _interpolate(times, knots, places[part.side, :, axis])
+        height, back = _rest_offsets(part, times)
+        path[:, 1] -= back
+        path[:, 2] += height + _leap_arcs(part, posture, keyboard, times) + weight * _weight_drops(part, times)
+        path[:, 3] += _turn_out(part.side, path[:, :2])
+        path[:, 5] += weight * _rolls(part, times)
     return result
 
 
@@ -56,11 +60,37 @@ def _home(side: HandSide, posture: Posture) -> Array:
     return np.array([0.17 if side is HandSide.RIGHT else -0.17, 0.036]) - middle
 
 
-def _smooth_place(part: "Part", posture: Posture, keyboard: Keyboard, knots: Array) -> Array:
-    """(K, 2): least squares between where notes want the wrist and little acceleration."""
+def _smooth_places(hands: "Sequence[Part]", posture: Posture, keyboard: Keyboard, knots: Array) -> Array:
+    """(H, K, 2): least squares between where notes want the wrists and little acceleration; an idle hand makes room."""
+    smoothness = (PATH_RATE**2 / _ACCELERATION) ** 2
+
+    def smooth(weight: Array, wish: Array) -> Array:
+        blocks = np.zeros((2, len(knots), 2, 2))
+        blocks[..., [0, 1], [0, 1]] = weight
+        return block_solver.solve(blocks, smoothness, wish.copy())
+
+    weight, wish = (np.stack(pair) for pair in zip(*(_wishes(part, posture, keyboard, knots) for part in hands), strict=True))
+    places = smooth(weight, wish)
+    between = places[HandSide.RIGHT, :, 0] - places[HandSide.LEFT, :, 0]
+    idle = weight[..., 0] < _IDLE_WEIGHT
+    crowded = (between < _ROOM) & (idle[HandSide.RIGHT] != idle[HandSide.LEFT])
+    if not crowded.any():
+        return places
+    for side, sign in ((HandSide.RIGHT, 1.0), (HandSide.LEFT, -1.0)):
+        moved = crowded & idle[side]
+        aside = places[1 - side, :, 0] + sign * (_ROOM + 0.03)
+        weight[side, moved, 0] += _IDLE_WEIGHT
+        wish[side, moved, 0] += _IDLE_WEIGHT * aside[moved]
+    return smooth(weight, wish)
+
+
+def _wishes(part: "Part", posture: Posture, keyboard: Keyboard, knots: Array) -> tuple[Array, Array]:
+    """Weights (K, 2) of where one hand's notes want its wrist, and those places times their weights."""
     weight = np.full((len(knots), 2), 1e-9)
-    wish = np.zeros((len(knots), 2))
-    wish += weight * _home(part.side, posture)
+    wish = weight * _home(part.side, posture)
+    if not len(part.key):
+        weight += 1.0
+        return weight, weight * _home(part.side, posture)
     strokes = part.strokes
     y = np.where(keyboard.black[part.key], BLACK_PLACE[part.finger], WHITE_PLACE[part.finger])
     goal = np.stack([keyboard.x[part.key], y], axis=1) - posture.reach[part.side, part.finger, :2]
@@ -72,16 +102,11 @@ def _smooth_place(part: "Part", posture: Posture, keyboard: Keyboard, knots: Arr
             share = 1.0 / spread**2
             weight[begin:end] += share
             wish[begin:end] += share * goal[k]
-    if not len(part.key):
-        return np.repeat(_home(part.side, posture)[None], len(knots), axis=0)
     # Before the first and after the last note the hand waits there.
     for begin, end, k in ((0, first[0], 0), (left[-1], len(knots), len(part.key) - 1)):
         weight[begin:end] += 1.0 / 0.05**2
         wish[begin:end] += goal[k] / 0.05**2
-    smoothness = (PATH_RATE**2 / _ACCELERATION) ** 2
-    blocks = np.zeros((1, len(knots), 2, 2))
-    blocks[..., [0, 1], [0, 1]] = weight
-    return block_solver.solve(blocks, smoothness, wish[None])[0]
+    return weight, wish
 
 
 def _interpolate(times: Array, knots: Array, values: Array) -> Array:
