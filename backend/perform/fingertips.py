@@ -40,7 +40,8 @@ FLIGHT = 7.5  # m/s2: the height that fits into a gap g between strokes is FLIGH
 OVERHANG = 0.0004  # metres by which a flank may stand over a white key's edge: less than the gap between keys
 BLACK_ROOM = 0.0014
 WHITE_FRONT, WHITE_BACK = 0.010, 0.046
-BLACK_NEAR, BLACK_FAR = BLACK_FRONT + 0.008, 0.128
+BLACK_NEAR = BLACK_FRONT + np.array([0.0045, 0.008, 0.008, 0.008, 0.0045])  # short fingers stay at the edge
+BLACK_FAR = 0.128
 
 
 def fingertip_targets(
@@ -132,7 +133,7 @@ class _Fingertip:
             self._put(name, frames, edge)
         self._put("x_weight", frames, spread**-2)
         self._put("on_top", frames, float(black))
-        self._put("y_low", frames, BLACK_NEAR if black else WHITE_FRONT)
+        self._put("y_low", frames, BLACK_NEAR[self.column[1]] if black else WHITE_FRONT)
         self._put("y_high", frames, BLACK_FAR if black else WHITE_BACK)
         deep = not black and self.column[1] in (1, 2, 3) and self._reaches_in(k, keyboard)
         depth_spread = DEEP_SPREAD if deep else DEPTH_SPREAD

@@ -38,7 +38,7 @@ class SolveSettings:
     acceleration: of the difference from the prior; heavy wrist, light fingers.
     """
 
-    iterations: int = 6
+    iterations: int = 8
     prior: Array = field(
         default_factory=lambda: _per_dof(
             0.02, 0.012, np.radians(9), tuple(np.radians((14, 14, 12, 14))), tuple(np.radians((7, 18, 14)))

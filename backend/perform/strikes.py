@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2c_blender.wire.hands import HandSide
-from s2c_blender.wire.keyboard import LOWEST
+from s2c_blender.wire.keyboard import LOWEST, Keyboard
 from s2c_blender.wire.notes import UNPLAYED, Score
 
 from .fingering_costs import CostTables
@@ -15,10 +15,13 @@ from .playable import TOGETHER, Playable
 
 Array = NDArray[np.float64]
 
+_BLACK = Keyboard().black
+
 RETURN_TIME = 0.05  # seconds that a key is given to rise before it is struck again; half the interval where that is short
 SHORTEST_PRESS = 0.03
 LIFT = 0.055  # seconds from leaving one key to striking the next: the key rises, the next goes down; without the way between
 FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
+IN_TIME = 0.04  # more where the hand has to go in meanwhile
 GIVE = 0.012  # metres beyond the practical stretch that a hand gives rather than let a key go
 LONGEST_WAY = 0.3  # seconds: what ends earlier than this before a strike is in nobody's way
 
@@ -69,10 +72,16 @@ def _make_way(
             held = time - strike[other.index]
             same_finger = other.finger == now.finger
             rolled = playable.delay[other.index] != playable.delay[index]
-            if same_finger or (conflict > GIVE and (held > TOGETHER or rolled)):
-                way = LIFT + conflict / FINGER_SPEED
+            moves_in = held > TOGETHER and _moves_in(other, now)
+            if same_finger or moves_in or (conflict > GIVE and (held > TOGETHER or rolled)):
+                way = LIFT + IN_TIME * moves_in + conflict / FINGER_SPEED
                 release[other.index] = min(release[other.index], time - min(way, 0.5 * held))
         down[side] = [*stays, now]
+
+
+def _moves_in(other: _Down, now: _Down) -> bool:
+    """Whether the hand has to go in, for a short finger to reach a black key, while a long one holds a white key's front."""
+    return bool(_BLACK[now.key]) and now.finger in (0, 4) and not _BLACK[other.key] and other.finger in (1, 2, 3)
 
 
 def _let_keys_rise(score: Score, finger: NDArray[np.int8], *, strike: Array, release: Array) -> None:
