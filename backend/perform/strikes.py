@@ -21,7 +21,7 @@ RETURN_TIME = 0.05  # seconds that a key is given to rise before it is struck ag
 SHORTEST_PRESS = 0.03
 LIFT = 0.055  # seconds from leaving one key to striking the next: the key rises, the next goes down; without the way between
 FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
-IN_TIME = 0.03  # seconds from leaving a white key to the strike for which the hand has to go in
+IN_TIME = 0.028  # seconds from leaving a white key to the strike for which the hand has to go in
 GIVE = 0.012  # metres beyond the practical stretch that a hand gives rather than let a key go
 LONGEST_WAY = 0.3  # seconds: what ends earlier than this before a strike is in nobody's way
 
