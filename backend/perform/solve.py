@@ -33,6 +33,9 @@ def _per_dof(place: float, height: float, turn: float, thumb: tuple[float, ...],
 class SolveSettings:
     """Weights, as standard deviations: what counts as one unit of unhappiness. Metres, radians, seconds.
 
+    Tried and left: blocks of two frames (twice as slow as the pentadiagonal elimination); no damping, or a steep edge at the black
+    keys' fronts (steps swing to and fro and end anywhere); the middle of the pad in place of its flanks (neighbours get pressed).
+
     prior: how far a degree of freedom may stray from the prior. The knuckles (MCP) stray most: they make most of a
       fingertip's vertical motion (Goebl & Palmer 2013, doi 10.1371/journal.pone.0050901).
     acceleration: of the difference from the prior; heavy wrist, light fingers.
@@ -177,12 +180,7 @@ class _Problem:
         y, z = bottom[..., 1], bottom[..., 2]
         among, steepness = _smooth_step(y, _BLACK_RISE)
         black_top = BLACK_HEIGHT * among
-        on_top = wish.on_top > 0.5
-        right, left = (np.where(on_top, bottom[..., 0], flank) for flank in (flanks.right, flanks.left))
-        beyond = np.maximum(np.maximum(right - wish.x_high, flanks.inner_right - wish.tail_high), 0.0)
-        before = np.minimum(np.minimum(left - wish.x_low, flanks.inner_left - wish.tail_low), 0.0)
-        squeezed = (beyond > 0.0) & (before < 0.0)  # too wide for its place: in the middle, then
-        off_x = np.where(squeezed, 0.5, 1.0) * (beyond + before)
+        off_x = _off_sideways(wish, bottom, flanks)
         off_y = y - np.clip(y, wish.y_low, wish.y_high)
         off_z = z - (wish.height + wish.tilt * y + wish.over_black * black_top)
         # A finger that may touch may do so on its own key only.
@@ -190,7 +188,6 @@ class _Problem:
         clearance = np.where(astray, np.maximum(wish.clearance, 0.0), wish.clearance)
         short = np.minimum(z - (clearance + black_top), 0.0)
         clear_weight = np.where(short < 0.0, min(self.settings.clearance, loosest) ** -2, 0.0)
-        short = np.where(short < 0.0, np.maximum(short, -1.0), 0.0)
         residuals = np.stack([off_x, off_y, off_z], axis=-1)
         weight = np.minimum(np.stack([wish.x_weight, wish.y_weight, wish.height_weight], axis=-1), loosest**-2)
         # Huber: what is far out of reach pulls, but not with all its might (wishes may contradict each other).
@@ -205,6 +202,16 @@ class _Problem:
         rows = jacobian * weight[..., None]
         residuals = residuals * weight
         return rows.reshape(*rows.shape[:2], 15, -1), residuals.reshape(*residuals.shape[:2], 15)
+
+
+def _off_sideways(wish: Targets, bottom: Array, flanks: kinematics.Flanks) -> Array:
+    """How far fingertips (N, H, 5) stand over the edges of their place; one that is too wide for it belongs in the middle."""
+    on_top = wish.on_top > 0.5
+    right, left = (np.where(on_top, bottom[..., 0], flank) for flank in (flanks.right, flanks.left))
+    beyond = np.maximum(np.maximum(right - wish.x_high, flanks.inner_right - wish.tail_high), 0.0)
+    before = np.minimum(np.minimum(left - wish.x_low, flanks.inner_left - wish.tail_low), 0.0)
+    squeezed = (beyond > 0.0) & (before < 0.0)
+    return np.where(squeezed, 0.5, 1.0) * (beyond + before)
 
 
 def _smooth_step(values: Array, between: tuple[float, float]) -> tuple[Array, Array]:
