@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps fingers from each other and hands from each other: spheres along the phalanges and in the palms."""
+"""What keeps fingers from each other, hands from each other and joints from the keys: spheres along phalanges and palms."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ Index = NDArray[np.intp]
 _PALM = -2  # the `link` of a sphere that no finger's hinge moves
 _MIDDLE = (0.5, 0.55, 0.6)  # where along its phalanx a sphere sits
 _SOFT = 0.92  # skin gives way: a sphere's share of the flesh's half thickness
+_SINK = 0.001  # metres that a last joint may sink below the keys' tops
 _NEAR = 0.26  # metres between wrists within which hands can touch
 _OVER = 0.012  # metres by which the hand that goes over counts as higher,
 _BESIDE = 0.012  # and by which hands that are not crossed count as farther apart
@@ -49,11 +50,25 @@ class Collisions:
             [skeleton.radius[:, chains].reshape(2, 15), np.repeat(skeleton.radius[:, :1], 2, axis=1)], axis=1
         )
 
+        self.last_joint = _SOFT * skeleton.radius[:, chains[:, 1]]  # (H, 5)
+
     def add(self, posed: kinematics.Posed, matrix: Array, slope: Array) -> None:
         """Add normal equations of all overlaps to matrix (N, H, D, D) and slope (N, H, D)."""
         place = self._places(posed)
+        self._above_keys(posed, matrix, slope)
         self._within(posed, place, matrix, slope)
         self._between(posed, place, matrix, slope)
+
+    def _above_keys(self, posed: kinematics.Posed, matrix: Array, slope: Array) -> None:
+        """Last joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses neighbours."""
+        place = posed.joints[..., 2, :]
+        short = place[..., 2] - self.last_joint + _SINK
+        frame, hand, finger = np.nonzero((short < 0.0) & (place[..., 1] > -self.last_joint))
+        if not len(frame):
+            return
+        link = np.ones(len(frame), dtype=np.intp)
+        rows = kinematics.jacobian_at(posed, (frame, hand, finger), place[frame, hand, finger], link)[:, 2]
+        self._accumulate((frame, hand), rows, short[frame, hand, finger], (matrix, slope))
 
     def _places(self, posed: kinematics.Posed) -> Array:
         """(N, H, 17, 3)."""
