@@ -118,6 +118,7 @@ def demo(options: argparse.Namespace) -> int:
 def test(options: argparse.Namespace) -> int:
     """Run the groups of tests, each in a process of its own, and say what came of them."""
     python = environment("blender", "test")
+    fetch_wheels(python)  # the installed extension is tested too
     groups = (options.only,) if options.only else GROUPS
     tallies = {group: _checks(python) if group == "check" else _tests(python, group) for group in groups}
     print()

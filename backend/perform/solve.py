@@ -210,8 +210,8 @@ def _off_sideways(wish: Targets, bottom: Array, flanks: kinematics.Flanks) -> Ar
     right, left = (np.where(on_top, bottom[..., 0], flank) for flank in (flanks.right, flanks.left))
     beyond = np.maximum(np.maximum(right - wish.x_high, flanks.inner_right - wish.tail_high), 0.0)
     before = np.minimum(np.minimum(left - wish.x_low, flanks.inner_left - wish.tail_low), 0.0)
-    squeezed = (beyond > 0.0) & (before < 0.0)
-    return np.where(squeezed, 0.5, 1.0) * (beyond + before)
+    share = np.where((beyond > 0.0) & (before < 0.0), 0.5, 1.0)
+    return np.multiply(share, beyond + before)
 
 
 def _smooth_step(values: Array, between: tuple[float, float]) -> tuple[Array, Array]:
