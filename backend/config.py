@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 SAMPLE_RATE = 44100  # of synthesised sound
 WARN_SECONDS = 30 * 60.0  # of music from which a person is told beforehand how long it will take
-WORK_PER_SECOND = 0.12  # seconds of work for one of music at 60 keys a second (0.07 measured on a processor to itself)
-MEMORY_BASE, MEMORY_PER_SECOND = 450.0, 0.16  # MB; 534 and 810 measured for 10 and 40 minutes of music
+WORK_PER_SECOND = 0.09  # seconds of work for one of music at 60 keys a second (0.07 measured over an hour of music)
+MEMORY_BASE, MEMORY_PER_SECOND = 180.0, 0.11  # MB; 540 measured for an hour of music
 CLIP_BYTES_PER_FRAME = 2 * 19 * 4 * 4  # rotations and translations of both hands, before compression
 SOUND_BYTES_PER_SECOND = SAMPLE_RATE * 4
 
