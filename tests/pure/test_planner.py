@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan: where hands go before contact is solved, and what fingertips are asked to do."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from backend.perform.collisions import Collisions
+from backend.perform.kinematics import pose
+from backend.perform.manner import manner
+from backend.perform.planner import Plan, Setting, Take
+from backend.perform.posture import playing_posture
+from s2c_blender.motion import anatomy
+from s2c_blender.motion.key_motion import key_motion
+from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.keyboard import LET_OFF, LOWEST, Keyboard
+from s2c_blender.wire.notes import Fingering, NoteEvent, Score
+from tests.skeletons import plain_skeleton
+
+RIGHT, LEFT = HandSide.RIGHT, HandSide.LEFT
+
+
+def _plan(*played: tuple[NoteEvent, int], seconds: float = 10.0) -> Plan:
+    """A plan of notes with their fingers."""
+    score = Score(tuple(note for note, _ in played))
+    fingering = Fingering(
+        hand=np.array([note.hand for note, _ in played], dtype=np.int8),
+        finger=np.array([finger for _, finger in played], dtype=np.int8),
+        strike=np.array([note.onset for note, _ in played]),
+        release=np.array([note.offset for note, _ in played]),
+    )
+    take = Take(-1.0, 60.0, round(60 * seconds))
+    return Plan(score, fingering, key_motion(score, fingering), Setting(plain_skeleton(), Keyboard(), take, manner(0.5, 0)))
+
+
+def _scale() -> list[tuple[NoteEvent, int]]:
+    pitches = (60, 62, 64, 65, 67, 69, 71, 72)
+    fingers = (1, 2, 3, 1, 2, 3, 4, 5)
+    return [
+        (NoteEvent(0.5 * k, 0.5 * k + 0.45, pitch, 70, RIGHT), finger)
+        for k, (pitch, finger) in enumerate(zip(pitches, fingers, strict=True))
+    ]
+
+
+def test_fingertips_reach_one_level_in_the_playing_posture() -> None:
+    posture = playing_posture(plain_skeleton())
+    assert np.abs(posture.reach[..., 2]).max() < 0.0005
+    assert (posture.dofs[:, 2] > 0.03).all()
+
+
+def test_the_wrist_is_where_its_finger_reaches_the_key() -> None:
+    plan = _plan(*_scale())
+    keyboard = Keyboard()
+    for note, finger in _scale():
+        frame = round((note.onset + 1.0) * 60)
+        reached = plan.wrists[frame, RIGHT, 0] + plan.posture.reach[RIGHT, finger - 1, 0]
+        assert abs(reached - keyboard.x[note.pitch - LOWEST]) < 0.02
+
+
+def test_sections_fit_together() -> None:
+    plan = _plan(*_scale())
+    prior, targets = plan.section(0, plan.frames)
+    for first, last in ((0, 230), (170, plan.frames)):  # they overlap, as the solve's windows do
+        part_prior, part = plan.section(first, last)
+        inner = slice(0, 200 - first) if first == 0 else slice(200 - first, None)
+        whole = slice(0, 200) if first == 0 else slice(200, None)
+        np.testing.assert_allclose(part_prior[inner], prior[whole], atol=1e-12)
+        for field in fields(part)[1:]:
+            np.testing.assert_allclose(getattr(part, field.name)[inner], getattr(targets, field.name)[whole], atol=1e-12)
+
+
+def test_the_wished_height_crosses_let_off_at_the_strike_between_frames() -> None:
+    onset = 2.0 + 0.37 / 60
+    plan = _plan((NoteEvent(onset, 3.0, 60, 90, RIGHT), 3))
+    _, targets = plan.section(0, plan.frames)
+    keyboard, y = Keyboard(), 0.03
+    depth = -(targets.height + targets.tilt * y)[:, RIGHT, 2] / keyboard.travel(60 - LOWEST, y)
+    frame = int((onset + 1.0) * 60)
+    crossing = frame + (LET_OFF - depth[frame]) / (depth[frame + 1] - depth[frame])
+    assert crossing / 60 - 1.0 == pytest.approx(onset, abs=0.001)
+
+
+def test_an_idle_hand_makes_room() -> None:
+    left = [(NoteEvent(0.0, 0.4, 60, 70, LEFT), 1)]
+    right = [(NoteEvent(2.0 + 0.3 * k, 2.25 + 0.3 * k, 60 + k % 3, 70, RIGHT), 1 + k % 3) for k in range(12)]
+    plan = _plan(*left, *right)
+    busy = slice(60 * 3, 60 * 6)
+    assert (plan.wrists[busy, RIGHT, 0] - plan.wrists[busy, LEFT, 0]).min() > 0.15
+
+
+def test_a_finger_is_highest_about_one_tone_before_it_strikes() -> None:
+    plan = _plan(*_scale())
+    _, targets = plan.section(0, plan.frames)
+    times = np.arange(plan.frames) / 60 - 1.0
+    note, finger = _scale()[6]
+    before = (times > note.onset - 1.0) & (times < note.onset)
+    highest = times[before][np.argmax(targets.height[before, RIGHT, finger - 1])]
+    assert 0.25 < note.onset - highest < 0.5  # tones are 0.5 s apart; preparation takes 0.4 s at most
+
+
+def test_fingers_that_overlap_are_pushed_apart() -> None:
+    skeleton = plain_skeleton()
+    dofs = playing_posture(skeleton).dofs[None].copy()
+    dofs[..., anatomy.index("index1 abduction")] = np.radians(-14)
+    matrix, slope = np.zeros((1, 2, anatomy.DOFS, anatomy.DOFS)), np.zeros((1, 2, anatomy.DOFS))
+    Collisions(skeleton, softness=0.0005, outlier=0.003).add(pose(skeleton, dofs), matrix, slope)
+    spread = anatomy.index("index1 abduction")
+    assert (slope[..., spread] < 0.0).all()  # the gradient asks for more abduction: back to the thumb's side
+    assert (matrix[..., spread, spread] > 0.0).all()
