@@ -35,11 +35,11 @@ FAR_SPREAD = 0.03  # sideways at the beginning of the approach
 DEPTH_SPREAD = 0.002  # in depth,
 DEEP_SPREAD = 0.006  # and where the hand has to be further in
 LEAD = 0.25  # seconds before the strike at which a finger begins to make for its key
-LOWEST_LIFT, HIGHEST_LIFT = 0.010, 0.026
+LOWEST_LIFT, HIGHEST_LIFT = 0.010, 0.026  # of a fingertip before its strike, the softest and the loudest
 FLIGHT = 7.5  # m/s2: the height that fits into a gap g between strokes is FLIGHT g^2
 OVERHANG = -0.0008  # metres by which flanks may stand over a white key's edge; the skin is wider than the pads' points
-BLACK_ROOM = 0.0014
-WHITE_FRONT, WHITE_BACK = 0.010, 0.046
+BLACK_ROOM = 0.0014  # to either side of a black key's middle, for a fingertip's lowest point
+WHITE_FRONT, WHITE_BACK = 0.010, 0.046  # y between which a lowest point stands on a white key: clear of the black ones' fronts
 BLACK_NEAR = BLACK_FRONT + np.array([0.0045, 0.008, 0.008, 0.008, 0.0045])  # short fingers stay at the edge
 BLACK_FAR = 0.128
 

@@ -62,7 +62,6 @@ TABLE: tuple[Dof, ...] = _WRIST + _THUMB + tuple(dof for name in FINGERS[1:] for
 DOFS = len(TABLE)
 LOWEST: Array = np.array([dof.lowest for dof in TABLE])
 HIGHEST: Array = np.array([dof.highest for dof in TABLE])
-WRIST = slice(0, 6)
 #: Columns of each finger's own degrees of freedom, in the order of `FINGERS`.
 FINGER_DOFS = (slice(6, 10), *(slice(10 + 3 * i, 13 + 3 * i) for i in range(4)))
 
