@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from s2c_blender.wire.errors import PianoHandsError
+from s2c_blender.wire.errors import PianoHandsError, write_failed
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.notes import UNPLAYED, Fingering, Score, pitch_name
 
@@ -105,8 +105,4 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        raise PianoHandsError(
-            "write-failed",
-            f"{path} could not be written: {error.strerror or error}.",
-            "Choose a folder you may write to, with space left.",
-        ) from error
+        raise write_failed(path, error) from error

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from s2c_blender.wire.errors import Cancelled, PianoHandsError
+from s2c_blender.wire.errors import Cancelled, PianoHandsError, write_failed
 from s2c_blender.wire.notes import NoteEvent, PedalEvent, Score
 
 from .tone import LAYERS, UNDAMPED, struck
@@ -63,11 +63,7 @@ def render_score(
                     report(min(done, total), total)
         os.replace(temporary, path)
     except OSError as error:
-        raise PianoHandsError(
-            "write-failed",
-            f"{path} could not be written: {error.strerror or error}.",
-            "Choose a folder you may write to, with space left.",
-        ) from error
+        raise write_failed(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 

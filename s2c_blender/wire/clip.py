@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import PianoHandsError
+from .errors import PianoHandsError, write_failed
 from .hands import HandSide
 from .keyboard import STANDARD_OCTAVE
 from .notes import Fingering, NoteEvent, PedalEvent, Score
@@ -66,11 +66,7 @@ class Clip:
             os.replace(temporary, path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise PianoHandsError(
-                "write-failed",
-                f"{path} could not be written: {error.strerror or error}.",
-                "Choose a folder you may write to, with space left.",
-            ) from error
+            raise write_failed(path, error) from error
 
     @staticmethod
     def load(path: Path) -> "Clip":
