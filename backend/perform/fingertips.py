@@ -191,7 +191,7 @@ def _white_edges(keyboard: Keyboard, key: int) -> tuple[float, float, float, flo
     """Between which x a finger's flanks stay on a white key: on its head, and between its black neighbours."""
     half = 0.5 * BLACK_WIDTH_BASE * keyboard.scale
     low, high = keyboard.x[key] - keyboard.half_width[key], keyboard.x[key] + keyboard.half_width[key]
-    tail_low, tail_high = low, high
+    tail_low, tail_high = -np.inf, np.inf  # beside a white key there is only its top to keep clear of
     if key > 0 and keyboard.black[key - 1]:
         tail_low = max(low, keyboard.x[key - 1] + half)
     if key + 1 < len(keyboard.x) and keyboard.black[key + 1]:
