@@ -45,8 +45,12 @@ def perform(
     *,
     report: Callable[[str, int, int], None] = lambda stage, done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
+    preview: Callable[[Clip], None] = lambda clip: None,
 ) -> Clip:
-    """Two hands that play the score. `report(stage, done, total)` tells progress. Raises Cancelled."""
+    """Two hands that play the score. Raises Cancelled.
+
+    `report(stage, done, total)` tells progress; `preview` is given the first seconds of the clip long before the rest is done.
+    """
     settings = settings or Settings()
 
     def next_stage(name: str) -> None:
@@ -65,18 +69,29 @@ def perform(
     take = Take(-PRE_ROLL, rate, frames)
     setting = Setting(skeleton, Keyboard(settings.octave), take, manner(settings.style, settings.seed))
     planned = Plan(score, fingering, motion, setting)
-    dofs = solve.solve(skeleton, planned, report=lambda done, total: report("solving", done, total), cancelled=cancelled)
-    return Clip(
-        rotation=_rotations(skeleton, dofs),
-        translation=dofs[..., :3].astype(np.float32),
-        fps=settings.fps,
-        start=take.start,
-        score=score,
-        fingering=fingering,
-        skeleton=skeleton.name,
-        hand_size=settings.hand_size,
-        octave=settings.octave,
-        made={"prior": "planner", "seed": settings.seed, "style": settings.style},
+
+    def clip(dofs: NDArray[np.float64]) -> Clip:
+        return Clip(
+            rotation=_rotations(skeleton, dofs),
+            translation=dofs[..., :3].astype(np.float32),
+            fps=settings.fps,
+            start=take.start,
+            score=score,
+            fingering=fingering,
+            skeleton=skeleton.name,
+            hand_size=settings.hand_size,
+            octave=settings.octave,
+            made={"prior": "planner", "seed": settings.seed, "style": settings.style},
+        )
+
+    return clip(
+        solve.solve(
+            skeleton,
+            planned,
+            report=lambda done, total: report("solving", done, total),
+            cancelled=cancelled,
+            preview=lambda dofs: preview(clip(dofs)),
+        )
     )
 
 

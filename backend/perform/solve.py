@@ -6,7 +6,11 @@ Unknown is every degree of freedom at every frame. The terms: contact (fingertip
 difference from the prior). Windows of time overlap and are solved side by side; what they share decays within the overlap.
 """
 
+import os
+import threading
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -61,10 +65,14 @@ class SolveSettings:
     outlier: float = 0.003  # metres beyond which a wish pulls with constant force
     window: float = 8.0
     overlap: float = 0.6
+    threads: int = min(os.cpu_count() or 1, 4)  # at work on batches; results do not depend on it
     batch: int = 4  # windows solved side by side: bounds memory and the time between two looks for a cancel
 
 
 Report = Callable[[int, int], None]
+Batch = tuple[NDArray[np.intp], Array]  # frames (windows, frames) and their poses (windows, frames, H, D)
+
+_LOOK = 0.05  # seconds between two looks for a cancel
 
 _BLACK_RISE = (0.036, 0.056)  # y over which the tops of the black keys begin to count: wide, for a steep edge makes steps swing
 
@@ -85,8 +93,12 @@ def solve(
     settings: SolveSettings | None = None,
     report: Report = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
+    preview: Callable[[Array], None] = lambda poses: None,
 ) -> Array:
-    """Poses (F, H, D) near the prior that reach the targets. Raises Cancelled."""
+    """Poses (F, H, D) near the prior that reach the targets. Raises Cancelled.
+
+    `preview` is given the poses of the first window as soon as they are there: frames from 0 on.
+    """
     settings = settings or SolveSettings()
     frames = planned.frames
     core = max(min(round(settings.window * planned.rate), frames), 2)
@@ -94,22 +106,46 @@ def solve(
     starts = np.arange(0, frames, core)
     total, weight = np.zeros((frames, 2, anatomy.DOFS)), np.zeros(frames)
     blend = _blend(core, margin)
-    for first in range(0, len(starts), settings.batch):
-        report(first, len(starts))
-        chosen = starts[first : first + settings.batch]
+
+    # The first window goes by itself, so that there is something to look at soon.
+    batches = [starts[:1], *(starts[i : i + settings.batch] for i in range(1, len(starts), settings.batch))]
+    stop = threading.Event()
+
+    def solve_batch(chosen: NDArray[np.intp]) -> Batch:
         begin, end = max(chosen[0] - margin, 0), min(chosen[-1] + core + margin, frames)
         prior, targets = planned.section(int(begin), int(end))
         # All windows have one length: before the first and after the last frame those two are repeated.
         index = chosen[:, None] + np.arange(-margin, core + margin)
         inside = np.clip(index, 0, frames - 1) - begin
-        solved = _Problem(skeleton, prior[inside], targets.take(inside), settings).run(cancelled)
-        for window, place in enumerate(index):
-            real = (place >= 0) & (place < frames)
-            total[place[real]] += blend[real, None, None] * solved[window, real]
-            weight[place[real]] += blend[real]
-    report(len(starts), len(starts))
+        return index, _Problem(skeleton, prior[inside], targets.take(inside), settings).run(stop.is_set)
+
+    with ThreadPoolExecutor(settings.threads) as pool:
+        waiting = deque(pool.submit(solve_batch, chosen) for chosen in batches)
+        try:
+            while waiting:
+                report(len(batches) - len(waiting), len(batches))
+                index, solved = _await(waiting.popleft(), cancelled)
+                for window, place in enumerate(index):
+                    real = (place >= 0) & (place < frames)
+                    total[place[real]] += blend[real, None, None] * solved[window, real]
+                    weight[place[real]] += blend[real]
+                if len(waiting) == len(batches) - 1:
+                    preview(solved[0, margin : margin + min(core, frames)])
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+    report(len(batches), len(batches))
     total /= weight[:, None, None]
     return total
+
+
+def _await(future: Future[Batch], cancelled: Callable[[], bool]) -> Batch:
+    """The future's result. Raises Cancelled."""
+    while not future.done():
+        if cancelled():
+            raise Cancelled
+        wait([future], timeout=_LOOK)
+    return future.result()
 
 
 def _blend(core: int, margin: int) -> Array:
