@@ -69,3 +69,25 @@ def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
             vector[t] -= second[t][:, None] * vector[t + 2]
         vector[t] = inverse[t] @ vector[t]
     return np.moveaxis(vector[..., 0], 0, 1)
+
+
+def solve_diagonal(weights: Array, smoothness: Array, right: Array) -> Array:
+    """The same where every block is diagonal: weights (frames, N), smoothness (N,), right (frames, N) to x (frames, N)."""
+    frames, _ = right.shape
+    main, first, second = (band[:, None] * smoothness for band in second_difference_bands(frames))
+    pivot, coupling, x = weights + main, first, right.copy()
+    for t in range(frames - 1):
+        near, far = coupling[t] / pivot[t], second[t] / pivot[t]
+        pivot[t + 1] -= near * coupling[t]
+        x[t + 1] -= near * x[t]
+        if t + 2 < frames:
+            coupling[t + 1] -= near * second[t]
+            pivot[t + 2] -= far * second[t]
+            x[t + 2] -= far * x[t]
+    x[-1] /= pivot[-1]
+    for t in range(frames - 2, -1, -1):
+        x[t] -= coupling[t] * x[t + 1]
+        if t + 2 < frames:
+            x[t] -= second[t] * x[t + 2]
+        x[t] /= pivot[t]
+    return x

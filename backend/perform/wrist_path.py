@@ -62,12 +62,12 @@ def _home(side: HandSide, posture: Posture) -> Array:
 
 def _smooth_places(hands: "Sequence[Part]", posture: Posture, keyboard: Keyboard, knots: Array) -> Array:
     """(H, K, 2): least squares between where notes want the wrists and little acceleration; an idle hand makes room."""
-    smoothness = (PATH_RATE**2 / _ACCELERATION) ** 2
+    smoothness = np.tile((PATH_RATE**2 / _ACCELERATION) ** 2, 2)
 
     def smooth(weight: Array, wish: Array) -> Array:
-        blocks = np.zeros((2, len(knots), 2, 2))
-        blocks[..., [0, 1], [0, 1]] = weight
-        return block_solver.solve(blocks, smoothness, wish.copy())
+        weight, wish = (np.moveaxis(values, 0, 1).reshape(len(knots), 4) for values in (weight, wish))
+        path = block_solver.solve_diagonal(weight, smoothness, wish)
+        return np.moveaxis(path.reshape(len(knots), 2, 2), 1, 0)
 
     weight, wish = (np.stack(pair) for pair in zip(*(_wishes(part, posture, keyboard, knots) for part in hands), strict=True))
     places = smooth(weight, wish)

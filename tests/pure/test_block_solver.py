@@ -41,3 +41,11 @@ def test_rounding_errors_do_not_grow_along_many_frames() -> None:
     found = block_solver.solve(blocks.copy(), smoothness, right.copy())
     left = np.einsum("wtij,wtj->wti", blocks, found) + smoothness * block_solver.apply_second_differences(found)
     np.testing.assert_allclose(left, right, atol=1e-6)
+
+
+def test_diagonal_blocks_by_themselves_give_the_same() -> None:
+    rng = np.random.default_rng(5)
+    weights, smoothness, right = rng.uniform(1e-3, 10.0, (40, 4)), rng.uniform(0.1, 50.0, 4), rng.normal(size=(40, 4))
+    blocks = weights[None, :, :, None] * np.eye(4)
+    expected = block_solver.solve(blocks, smoothness, right[None].copy())[0]
+    np.testing.assert_allclose(block_solver.solve_diagonal(weights, smoothness, right), expected, rtol=1e-7)

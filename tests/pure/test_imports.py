@@ -112,19 +112,21 @@ def test_a_network_never_imports_a_scheduler_nor_a_scheduler_a_network() -> None
         assert not (path.stem in schedulers and told & networks), name(path)
 
 
-def test_the_addon_starts_no_threads_opens_no_ports_and_installs_nothing() -> None:
-    forbidden = (
-        "threading",
-        "_thread",
-        "concurrent",
-        "multiprocessing",
-        "socket",
-        "socketserver",
-        "http",
-        "asyncio",
-        "pip",
-        "ensurepip",
-    )
+THREADS = ("threading", "_thread", "concurrent")
+
+
+def test_nothing_starts_threads_inside_blender() -> None:
+    addon = [path for path in SHIPPED if path.relative_to(ROOT).parts[0] == "s2c_blender"]
+    assert addon and not offences(addon, lambda module: not is_in(module, *THREADS))
+
+
+def test_only_the_solve_starts_threads_in_the_backend() -> None:
+    others = [path for path in SHIPPED if path != ROOT / "backend" / "perform" / "solve.py"]
+    assert not offences(others, lambda module: not is_in(module, *THREADS))
+
+
+def test_nothing_shipped_opens_ports_or_installs() -> None:
+    forbidden = ("multiprocessing", "socket", "socketserver", "http", "asyncio", "pip", "ensurepip")
     assert not offences(SHIPPED, lambda module: not is_in(module, *forbidden))
 
 
