@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 from s2c_blender.motion import rotation
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
 from s2c_blender.motion.key_motion import key_motion
-from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.clip import Clip, hand_rate
 from s2c_blender.wire.errors import Cancelled
 from s2c_blender.wire.keyboard import STANDARD_OCTAVE, Keyboard
@@ -25,7 +25,8 @@ from .planner import Plan, Setting, Take
 PRE_ROLL = 1.0  # seconds before time zero in which the hands come in
 POST_ROLL = 1.5  # and after the last key is up, in which they go
 
-_PIECE = 10_000  # frames converted at a time
+#: first frame, rotations (F, 2, 16, 4), translations (F, 2, 3), as in a Clip
+Preview = Callable[[int, NDArray[np.float32], NDArray[np.float32]], None]
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,13 @@ def perform(
     *,
     report: Callable[[str, int, int], None] = lambda stage, done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
+    preview: Preview = lambda first, rotation, translation: None,
 ) -> Clip:
-    """Two hands that play the score. `report(stage, done, total)` tells progress. Raises Cancelled."""
+    """Two hands that play the score. `report(stage, done, total)` tells progress. Raises Cancelled.
+
+    `preview(first, rotation, translation)` is given the frames from `first` on as soon as they are final: first the hands' first
+    seconds, then some tens of seconds at a time. They are the clip's own arrays: copy what has to outlive a change.
+    """
     settings = settings or Settings()
 
     def next_stage(name: str) -> None:
@@ -65,10 +71,20 @@ def perform(
     take = Take(-PRE_ROLL, rate, frames)
     setting = Setting(skeleton, Keyboard(settings.octave), take, manner(settings.style, settings.seed))
     planned = Plan(score, fingering, motion, setting)
-    dofs = solve.solve(skeleton, planned, report=lambda done, total: report("solving", done, total), cancelled=cancelled)
+    turns = np.empty((frames, 2, 16, 4), dtype=np.float32)
+    places = np.empty((frames, 2, 3), dtype=np.float32)
+    first = 0
+    for dofs in solve.solve_in_parts(skeleton, planned, report=partial(report, "solving"), cancelled=cancelled):
+        last = first + len(dofs)
+        turns[first:last] = kinematics.to_rotations(skeleton, dofs)
+        known = max(first - 1, 0)  # signs go on from the frame before
+        turns[known:last] = rotation.continuous(turns[known:last])
+        places[first:last] = dofs[..., :3]
+        preview(first, turns[first:last], places[first:last])
+        first = last
     return Clip(
-        rotation=_rotations(skeleton, dofs),
-        translation=dofs[..., :3].astype(np.float32),
+        rotation=turns,
+        translation=places,
         fps=settings.fps,
         start=take.start,
         score=score,
@@ -78,11 +94,3 @@ def perform(
         octave=settings.octave,
         made={"prior": "planner", "seed": settings.seed, "style": settings.style},
     )
-
-
-def _rotations(skeleton: HandSkeleton, dofs: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(F, 2, 16, 4), signs continuous; piece by piece, for a long take in doubles would fill the memory."""
-    result = np.empty((len(dofs), 2, 16, 4), dtype=np.float32)
-    for first in range(0, len(dofs), _PIECE):
-        result[first : first + _PIECE] = kinematics.to_rotations(skeleton, dofs[first : first + _PIECE])
-    return rotation.continuous(result)

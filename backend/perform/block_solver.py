@@ -53,15 +53,13 @@ def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
         inverse[t] = 0.5 * (inverse[t] + np.swapaxes(inverse[t], -1, -2))
         if t + 1 == frames:
             break
-        above = np.swapaxes(coupling[t], -1, -2)
-        solved = inverse[t] @ vector[t]
-        blocks[:, t + 1] -= above @ (inverse[t] @ coupling[t])
-        vector[t + 1] -= above @ solved
+        above = np.swapaxes(coupling[t], -1, -2) @ inverse[t]
+        blocks[:, t + 1] -= above @ coupling[t]
+        vector[t + 1] -= above @ vector[t]
         if t + 2 < frames:
-            far = inverse[t] * second[t]
-            coupling[t + 1] -= above @ far
-            blocks[:, t + 2] -= second[t][:, None] * far
-            vector[t + 2] -= second[t][:, None] * solved
+            coupling[t + 1] -= above * second[t]
+            blocks[:, t + 2] -= second[t][:, None] * inverse[t] * second[t]
+            vector[t + 2] -= second[t][:, None] * (inverse[t] @ vector[t])
     for t in range(frames - 1, -1, -1):
         if t + 1 < frames:
             vector[t] -= coupling[t] @ vector[t + 1]

@@ -123,7 +123,9 @@ class Plan:
 
     def section(self, first: int, last: int) -> tuple[Array, Targets]:
         """Frames first to last: the prior (F, H, D), poses near which the solve stays, and the fingertips' targets."""
-        setting, frames = self.setting, slice(first, last)
+        setting, wanted = self.setting, first
+        first = self._from(first)
+        frames = slice(first, last)
         take = Take(setting.take.start + first / self.rate, self.rate, last - first)
         prior = np.repeat(self.posture.dofs[None], take.frames, axis=0)
         prior[..., :6] = self.wrists[frames]
@@ -132,4 +134,11 @@ class Plan:
         hands = [part.near(take.times[0], take.times[-1]) for part in self.hands]
         targets = fingertips.fingertip_targets(hands, self.motion, keyboard=setting.keyboard, take=take, lift=setting.manner.lift)
         fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2])
-        return prior, targets
+        return prior[wanted - first :], targets.take(np.arange(wanted - first, take.frames))
+
+    def _from(self, first: int) -> int:
+        """The frame from which to plan, for what is down at `first` to be planned from its strike on."""
+        time = self.setting.take.start + first / self.rate
+        touches = [part.strokes.touch[(part.strokes.touch < time + 0.1) & (part.strokes.up > time)] for part in self.hands]
+        earliest = min((float(touch.min()) for touch in touches if len(touch)), default=time)
+        return min(first, max(int((earliest - self.setting.take.start) * self.rate) - 2, 0))

@@ -6,7 +6,7 @@ Unknown is every degree of freedom at every frame. The terms: contact (fingertip
 difference from the prior). Windows of time overlap and are solved side by side; what they share decays within the overlap.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -87,29 +87,50 @@ def solve(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Array:
     """Poses (F, H, D) near the prior that reach the targets. Raises Cancelled."""
+    return np.concatenate(list(solve_in_parts(skeleton, planned, settings=settings, report=report, cancelled=cancelled)))
+
+
+def solve_in_parts(
+    skeleton: HandSkeleton,
+    planned: Planned,
+    *,
+    settings: SolveSettings | None = None,
+    report: Report = lambda done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[Array]:
+    """The same poses part by part, (frames, H, D) each, as soon as no later window changes them."""
     settings = settings or SolveSettings()
     frames = planned.frames
     core = max(min(round(settings.window * planned.rate), frames), 2)
     margin = round(settings.overlap * planned.rate)
-    starts = np.arange(0, frames, core)
-    total, weight = np.zeros((frames, 2, anatomy.DOFS)), np.zeros(frames)
     blend = _blend(core, margin)
-    for first in range(0, len(starts), settings.batch):
-        report(first, len(starts))
-        chosen = starts[first : first + settings.batch]
-        begin, end = max(chosen[0] - margin, 0), min(chosen[-1] + core + margin, frames)
-        prior, targets = planned.section(int(begin), int(end))
+    count = -(-frames // core)
+    # One window first, so that there is something to show early.
+    batches = [(0, 1), *((first, min(first + settings.batch, count)) for first in range(1, count, settings.batch))]
+
+    pending, weight = np.zeros((0, 2, anatomy.DOFS)), np.zeros(0)
+    done = 0  # frames given away; `pending` begins there
+    report(0, count)
+    for batch in batches:
         # All windows have one length: before the first and after the last frame those two are repeated.
-        index = chosen[:, None] + np.arange(-margin, core + margin)
-        inside = np.clip(index, 0, frames - 1) - begin
+        index = np.arange(*batch)[:, None] * core + np.arange(-margin, core + margin)
+        begin, end = max(int(index[0, 0]), 0), min(int(index[-1, -1]) + 1, frames)
+        prior, targets = planned.section(begin, end)
+        inside = np.clip(index, begin, end - 1) - begin
         solved = _Problem(skeleton, prior[inside], targets.take(inside), settings).run(cancelled)
+        pending = np.concatenate([pending, np.zeros((end - done - len(pending), 2, anatomy.DOFS))])
+        weight = np.concatenate([weight, np.zeros(end - done - len(weight))])
         for window, place in enumerate(index):
             real = (place >= 0) & (place < frames)
-            total[place[real]] += blend[real, None, None] * solved[window, real]
-            weight[place[real]] += blend[real]
-    report(len(starts), len(starts))
-    total /= weight[:, None, None]
-    return total
+            pending[place[real] - done] += blend[real, None, None] * solved[window, real]
+            weight[place[real] - done] += blend[real]
+        final = frames if batch[1] == count else batch[1] * core - margin
+        if final > done:
+            part = pending[: final - done] / weight[: final - done, None, None]
+            pending, weight = pending[final - done :], weight[final - done :]
+            done = final
+            yield part
+        report(batch[1], count)
 
 
 def _blend(core: int, margin: int) -> Array:
@@ -139,10 +160,10 @@ class _Problem:
                 raise Cancelled
             # Wishes tighten from one iteration to the next, so that the hand comes as a whole before its fingers fit.
             loosest = self.settings.first_spread * self.settings.tighten**iteration
-            dofs += self._step(dofs, loosest)
+            dofs += self._step(dofs, loosest, cancelled)
         return dofs.reshape(self.windows, self.frames, 2, anatomy.DOFS)
 
-    def _step(self, dofs: Array, loosest: float) -> Array:
+    def _step(self, dofs: Array, loosest: float, cancelled: Callable[[], bool]) -> Array:
         """One Gauss-Newton step, no wish counting for more than a standard deviation of `loosest` metres allows."""
         settings = self.settings
         posed = kinematics.pose(self.skeleton, dofs)
@@ -151,6 +172,8 @@ class _Problem:
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
         self.collisions.add(posed, matrix, slope)
+        if cancelled():
+            raise Cancelled
 
         away = dofs - self.prior
         over = dofs - np.clip(dofs, anatomy.LOWEST, anatomy.HIGHEST)
