@@ -21,6 +21,7 @@ from .fingering import assign_fingers
 from .hands_split import assign_hands
 from .manner import manner
 from .planner import Plan, Setting, Take
+from .progress import part_of
 
 PRE_ROLL = 1.0  # seconds before time zero in which the hands come in
 POST_ROLL = 1.5  # and after the last key is up, in which they go
@@ -55,22 +56,31 @@ def perform(
     """
     settings = settings or Settings()
 
-    def next_stage(name: str) -> None:
+    def look() -> None:
         if cancelled():
             raise Cancelled
-        report(name, 0, 1)
 
-    next_stage("fingering")
-    hand = assign_hands(score)
-    fingering = assign_fingers(score, hand, span=settings.hand_size * STANDARD_OCTAVE / settings.octave)
-    next_stage("planning")
+    def tick(share: float) -> None:
+        nonlocal percent
+        look()
+        if int(100 * share) > percent:
+            percent = int(100 * share)
+            report("fingering", percent, 100)
+
+    percent = -1
+    hand = assign_hands(score, tick=part_of(tick, 0.0, 0.7))
+    span = settings.hand_size * STANDARD_OCTAVE / settings.octave
+    fingering = assign_fingers(score, hand, span=span, tick=part_of(tick, 0.7, 1.0))
+    look()
+    report("planning", 0, 1)
     motion = key_motion(score, fingering)
     skeleton = hand_skeleton(load_hand_rig(), span=settings.hand_size)
     rate = hand_rate(settings.fps)
     frames = int(np.ceil((PRE_ROLL + score.duration + POST_ROLL) * rate)) + 1
     take = Take(-PRE_ROLL, rate, frames)
     setting = Setting(skeleton, Keyboard(settings.octave), take, manner(settings.style, settings.seed))
-    planned = Plan(score, fingering, motion, setting)
+    look()
+    planned = Plan(score, fingering, motion, setting, look)
     turns = np.empty((frames, 2, 16, 4), dtype=np.float32)
     places = np.empty((frames, 2, 3), dtype=np.float32)
     first = 0

@@ -6,6 +6,8 @@ makes of a motion with terms per frame and one on acceleration. Frames are elimi
 many windows side by side.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,11 +35,11 @@ def apply_second_differences(values: Array) -> Array:
     return result
 
 
-def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
+def solve(blocks: Array, smoothness: Array, right: Array, look: Callable[[], None] = lambda: None) -> Array:
     """Solve for x (windows, frames, D).
 
     blocks: (windows, frames, D, D) symmetric positive definite, used up; smoothness: (D,) weights s;
-    right: (windows, frames, D), used up.
+    right: (windows, frames, D), used up. `look` is called every now and then and may raise, to stop.
     """
     windows, frames, size = right.shape
     main, first, second = (band[:, None] * smoothness for band in second_difference_bands(frames))
@@ -48,6 +50,8 @@ def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
     coupling[:, :, diagonal, diagonal] = first[:, None]
     vector = np.moveaxis(right, 1, 0)[..., None].copy()
     for t in range(frames):
+        if t % 64 == 0:
+            look()
         inverse[t] = np.linalg.inv(blocks[:, t])
         # Without this the rounding errors' antisymmetric part grows from frame to frame until nothing is left of the solution.
         inverse[t] = 0.5 * (inverse[t] + np.swapaxes(inverse[t], -1, -2))
@@ -61,6 +65,8 @@ def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
             blocks[:, t + 2] -= second[t][:, None] * inverse[t] * second[t]
             vector[t + 2] -= second[t][:, None] * (inverse[t] @ vector[t])
     for t in range(frames - 1, -1, -1):
+        if t % 64 == 0:
+            look()
         if t + 1 < frames:
             vector[t] -= coupling[t] @ vector[t + 1]
         if t + 2 < frames:

@@ -4,6 +4,7 @@
 It gives a path and posture for each hand (the prior) and what each fingertip should do (the targets).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -111,13 +112,21 @@ class Setting:
 class Plan:
     """What the solve is given, section by section, so that a long piece needs no more memory than a short one."""
 
-    def __init__(self, score: Score, fingering: Fingering, motion: KeyMotion, setting: Setting) -> None:
+    def __init__(
+        self,
+        score: Score,
+        fingering: Fingering,
+        motion: KeyMotion,
+        setting: Setting,
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`look` is called every now and then and may raise, to stop."""
         self.motion, self.setting = motion, setting
         self.frames, self.rate = setting.take.frames, setting.take.rate
         self.posture: Posture = playing_posture(setting.skeleton)
         self.hands = parts(score, fingering, motion)
         self.wrists = wrist_path.wrist_paths(
-            self.hands, self.posture, keyboard=setting.keyboard, take=setting.take, weight=setting.manner.weight
+            self.hands, self.posture, keyboard=setting.keyboard, take=setting.take, weight=setting.manner.weight, look=look
         )  # (F, H, 6)
         self.close = wrist_path.give_way(self.wrists, rate=self.rate)  # (F,)
 
