@@ -73,3 +73,27 @@ def solve(blocks: Array, smoothness: Array, right: Array, look: Callable[[], Non
             vector[t] -= second[t][:, None] * vector[t + 2]
         vector[t] = inverse[t] @ vector[t]
     return np.moveaxis(vector[..., 0], 0, 1)
+
+
+def solve_each(weight: Array, smoothness: Array, right: Array, look: Callable[[], None] = lambda: None) -> Array:
+    """The same for diagonal blocks, weight (windows, frames, D): every number by itself, many times faster for few of them."""
+    frames = right.shape[1]
+    main, first, second = (band.tolist() for band in second_difference_bands(frames))
+    result = np.empty_like(right)
+    for window, dof in np.ndindex(right.shape[0], right.shape[2]):
+        look()
+        stiff = float(smoothness[dof])
+        pivots, near, far, values = [1.0, 1.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]  # LDL', after two rows of nothing
+        for t, (own, wish) in enumerate(zip(weight[window, :, dof].tolist(), right[window, :, dof].tolist(), strict=True)):
+            bent = near[-1] * pivots[-1]
+            pivot = own + stiff * main[t] - near[-1] * bent - far[-2] * far[-2] * pivots[-2]
+            values.append(wish - near[-1] * values[-1] - far[-2] * values[-2])
+            near.append((stiff * first[t] - far[-1] * bent) / pivot)
+            far.append(stiff * second[t] / pivot)
+            pivots.append(pivot)
+        after, later = 0.0, 0.0
+        for t in range(frames + 1, 1, -1):
+            after, later = values[t] / pivots[t] - near[t] * after - far[t] * later, after
+            values[t] = after
+        result[window, :, dof] = values[2:]
+    return result

@@ -74,9 +74,7 @@ def _smooth_places(hands: "Sequence[Part]", posture: Posture, keyboard: Keyboard
     smoothness = (PATH_RATE**2 / _ACCELERATION) ** 2
 
     def smooth(weight: Array, wish: Array) -> Array:
-        blocks = np.zeros((2, len(knots), 2, 2))
-        blocks[..., [0, 1], [0, 1]] = weight
-        return block_solver.solve(blocks, smoothness, wish.copy(), look)
+        return block_solver.solve_each(weight, smoothness, wish, look)
 
     weight, wish = (np.stack(pair) for pair in zip(*(_wishes(part, posture, keyboard, knots) for part in hands), strict=True))
     places = smooth(weight, wish)

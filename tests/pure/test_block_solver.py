@@ -41,3 +41,13 @@ def test_rounding_errors_do_not_grow_along_many_frames() -> None:
     found = block_solver.solve(blocks.copy(), smoothness, right.copy())
     left = np.einsum("wtij,wtj->wti", blocks, found) + smoothness * block_solver.apply_second_differences(found)
     np.testing.assert_allclose(left, right, atol=1e-6)
+
+
+def test_numbers_that_do_not_meet_can_be_solved_one_by_one() -> None:
+    random = np.random.default_rng(3)
+    weight, right = random.uniform(0.1, 50.0, (2, 40, 3)), random.normal(size=(2, 40, 3))
+    smoothness = np.array([0.5, 20.0, 900.0])
+    blocks = np.zeros((2, 40, 3, 3))
+    blocks[..., range(3), range(3)] = weight
+    whole = block_solver.solve(blocks, smoothness, right.copy())
+    np.testing.assert_allclose(block_solver.solve_each(weight, smoothness, right), whole, rtol=1e-7, atol=1e-10)
