@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_generate(commands)
+    _add_reassign(commands)
     _add_serve(commands)
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] != ["serve"]:  # which must answer at once
@@ -59,6 +60,21 @@ def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.set_defaults(run=_generate)
 
 
+def _add_reassign(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "reassign",
+        help="give a note of a clip to another finger",
+        description="Give one note of a clip to another finger or hand, and solve again only around it.",
+        epilog="example: python -m backend reassign take.npz --note 12 --finger 3 -o other.npz",
+    )
+    parser.add_argument("take", type=Path, metavar="TAKE.npz", help="the clip")
+    parser.add_argument("--note", type=int, required=True, metavar="N", help="the note's number in order of time, from 0")
+    parser.add_argument("--finger", type=int, required=True, metavar="1..5", help="from thumb to little finger")
+    parser.add_argument("--hand", choices=("left", "right"), help="the hand (the one that plays it)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="NEW.npz", help="where the new clip goes")
+    parser.set_defaults(run=_reassign)
+
+
 def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "serve",
@@ -75,6 +91,22 @@ def _serve(options: argparse.Namespace) -> int:
     from . import server
 
     return server.serve(options.session)
+
+
+def _reassign(options: argparse.Namespace) -> int:
+    from s2c_blender.wire.clip import Clip
+    from s2c_blender.wire.hands import HandSide
+
+    from . import pipeline
+    from .perform.reassign import reassign
+
+    pipeline.check_writable(options.output.absolute())
+    clip = Clip.load(options.take)
+    known = 0 <= options.note < len(clip.score.notes)
+    side = HandSide[options.hand.upper()] if options.hand else HandSide(int(clip.fingering.hand[options.note]) if known else 0)
+    reassign(clip, {options.note: (side, options.finger)}).save(options.output)
+    print(options.output)
+    return 0
 
 
 def _generate(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 from s2c_blender.motion import rotation
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
 from s2c_blender.motion.key_motion import key_motion
-from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.clip import Clip, hand_rate
 from s2c_blender.wire.errors import Cancelled
 from s2c_blender.wire.keyboard import STANDARD_OCTAVE, Keyboard
@@ -21,11 +21,13 @@ from .fingering import assign_fingers
 from .hands_split import assign_hands
 from .manner import manner
 from .planner import Plan, Setting, Take
+from .progress import part_of
 
 PRE_ROLL = 1.0  # seconds before time zero in which the hands come in
 POST_ROLL = 1.5  # and after the last key is up, in which they go
 
-_PIECE = 10_000  # frames converted at a time
+#: first frame, rotations (F, 2, 16, 4), translations (F, 2, 3), as in a Clip
+Preview = Callable[[int, NDArray[np.float32], NDArray[np.float32]], None]
 
 
 @dataclass(frozen=True)
@@ -45,59 +47,60 @@ def perform(
     *,
     report: Callable[[str, int, int], None] = lambda stage, done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
-    preview: Callable[[Clip], None] = lambda clip: None,
+    preview: Preview = lambda first, rotation, translation: None,
 ) -> Clip:
-    """Two hands that play the score. Raises Cancelled.
+    """Two hands that play the score. `report(stage, done, total)` tells progress. Raises Cancelled.
 
-    `report(stage, done, total)` tells progress; `preview` is given the first seconds of the clip long before the rest is done.
+    `preview(first, rotation, translation)` is given the frames from `first` on as soon as they are final: first the hands' first
+    seconds, then some tens of seconds at a time. They are the clip's own arrays: copy what has to outlive a change.
     """
     settings = settings or Settings()
 
-    def next_stage(name: str) -> None:
+    def look() -> None:
         if cancelled():
             raise Cancelled
-        report(name, 0, 1)
 
-    next_stage("fingering")
-    hand = assign_hands(score)
-    fingering = assign_fingers(score, hand, span=settings.hand_size * STANDARD_OCTAVE / settings.octave)
-    next_stage("planning")
+    def tick(share: float) -> None:
+        nonlocal percent
+        look()
+        if int(100 * share) > percent:
+            percent = int(100 * share)
+            report("fingering", percent, 100)
+
+    percent = -1
+    hand = assign_hands(score, tick=part_of(tick, 0.0, 0.7))
+    span = settings.hand_size * STANDARD_OCTAVE / settings.octave
+    fingering = assign_fingers(score, hand, span=span, tick=part_of(tick, 0.7, 1.0))
+    look()
+    report("planning", 0, 1)
     motion = key_motion(score, fingering)
     skeleton = hand_skeleton(load_hand_rig(), span=settings.hand_size)
     rate = hand_rate(settings.fps)
     frames = int(np.ceil((PRE_ROLL + score.duration + POST_ROLL) * rate)) + 1
     take = Take(-PRE_ROLL, rate, frames)
     setting = Setting(skeleton, Keyboard(settings.octave), take, manner(settings.style, settings.seed))
-    planned = Plan(score, fingering, motion, setting)
-
-    def clip(dofs: NDArray[np.float64]) -> Clip:
-        return Clip(
-            rotation=_rotations(skeleton, dofs),
-            translation=dofs[..., :3].astype(np.float32),
-            fps=settings.fps,
-            start=take.start,
-            score=score,
-            fingering=fingering,
-            skeleton=skeleton.name,
-            hand_size=settings.hand_size,
-            octave=settings.octave,
-            made={"prior": "planner", "seed": settings.seed, "style": settings.style},
-        )
-
-    return clip(
-        solve.solve(
-            skeleton,
-            planned,
-            report=lambda done, total: report("solving", done, total),
-            cancelled=cancelled,
-            preview=lambda dofs: preview(clip(dofs)),
-        )
+    look()
+    planned = Plan(score, fingering, motion, setting, look)
+    turns = np.empty((frames, 2, 16, 4), dtype=np.float32)
+    places = np.empty((frames, 2, 3), dtype=np.float32)
+    first = 0
+    for dofs in solve.solve_in_parts(skeleton, planned, report=partial(report, "solving"), cancelled=cancelled):
+        last = first + len(dofs)
+        turns[first:last] = kinematics.to_rotations(skeleton, dofs)
+        known = max(first - 1, 0)  # signs go on from the frame before
+        turns[known:last] = rotation.continuous(turns[known:last])
+        places[first:last] = dofs[..., :3]
+        preview(first, turns[first:last], places[first:last])
+        first = last
+    return Clip(
+        rotation=turns,
+        translation=places,
+        fps=settings.fps,
+        start=take.start,
+        score=score,
+        fingering=fingering,
+        skeleton=skeleton.name,
+        hand_size=settings.hand_size,
+        octave=settings.octave,
+        made={"prior": "planner", "seed": settings.seed, "style": settings.style},
     )
-
-
-def _rotations(skeleton: HandSkeleton, dofs: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(F, 2, 16, 4), signs continuous; piece by piece, for a long take in doubles would fill the memory."""
-    result = np.empty((len(dofs), 2, 16, 4), dtype=np.float32)
-    for first in range(0, len(dofs), _PIECE):
-        result[first : first + _PIECE] = kinematics.to_rotations(skeleton, dofs[first : first + _PIECE])
-    return rotation.continuous(result)

@@ -6,6 +6,8 @@ makes of a motion with terms per frame and one on acceleration. Frames are elimi
 many windows side by side.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,11 +35,11 @@ def apply_second_differences(values: Array) -> Array:
     return result
 
 
-def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
+def solve(blocks: Array, smoothness: Array, right: Array, look: Callable[[], None] = lambda: None) -> Array:
     """Solve for x (windows, frames, D).
 
     blocks: (windows, frames, D, D) symmetric positive definite, used up; smoothness: (D,) weights s;
-    right: (windows, frames, D), used up.
+    right: (windows, frames, D), used up. `look` is called every now and then and may raise, to stop.
     """
     windows, frames, size = right.shape
     main, first, second = (band[:, None] * smoothness for band in second_difference_bands(frames))
@@ -48,21 +50,23 @@ def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
     coupling[:, :, diagonal, diagonal] = first[:, None]
     vector = np.moveaxis(right, 1, 0)[..., None].copy()
     for t in range(frames):
+        if t % 64 == 0:
+            look()
         inverse[t] = np.linalg.inv(blocks[:, t])
         # Without this the rounding errors' antisymmetric part grows from frame to frame until nothing is left of the solution.
         inverse[t] = 0.5 * (inverse[t] + np.swapaxes(inverse[t], -1, -2))
         if t + 1 == frames:
             break
-        above = np.swapaxes(coupling[t], -1, -2)
-        solved = inverse[t] @ vector[t]
-        blocks[:, t + 1] -= above @ (inverse[t] @ coupling[t])
-        vector[t + 1] -= above @ solved
+        above = np.swapaxes(coupling[t], -1, -2) @ inverse[t]
+        blocks[:, t + 1] -= above @ coupling[t]
+        vector[t + 1] -= above @ vector[t]
         if t + 2 < frames:
-            far = inverse[t] * second[t]
-            coupling[t + 1] -= above @ far
-            blocks[:, t + 2] -= second[t][:, None] * far
-            vector[t + 2] -= second[t][:, None] * solved
+            coupling[t + 1] -= above * second[t]
+            blocks[:, t + 2] -= second[t][:, None] * inverse[t] * second[t]
+            vector[t + 2] -= second[t][:, None] * (inverse[t] @ vector[t])
     for t in range(frames - 1, -1, -1):
+        if t % 64 == 0:
+            look()
         if t + 1 < frames:
             vector[t] -= coupling[t] @ vector[t + 1]
         if t + 2 < frames:
@@ -71,12 +75,14 @@ def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
     return np.moveaxis(vector[..., 0], 0, 1)
 
 
-def solve_diagonal(weights: Array, smoothness: Array, right: Array) -> Array:
+def solve_diagonal(weights: Array, smoothness: Array, right: Array, look: Callable[[], None] = lambda: None) -> Array:
     """The same where every block is diagonal: weights (frames, N), smoothness (N,), right (frames, N) to x (frames, N)."""
     frames, _ = right.shape
     main, first, second = (band[:, None] * smoothness for band in second_difference_bands(frames))
     pivot, coupling, x = weights + main, first, right.copy()
     for t in range(frames - 1):
+        if t % 1024 == 0:
+            look()
         near, far = coupling[t] / pivot[t], second[t] / pivot[t]
         pivot[t + 1] -= near * coupling[t]
         x[t + 1] -= near * x[t]

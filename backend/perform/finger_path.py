@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from s2c_blender.wire.keyboard import LOWEST
 
 from .fingering_costs import CostTables
+from .progress import Tick, no_tick
 
 Array = NDArray[np.float64]
 Choices = NDArray[np.intp]
@@ -59,7 +60,7 @@ def choices(count: int) -> Choices:
     return np.array(rising + passed, dtype=np.intp)
 
 
-def best_fingers(slices: list[Slice], tables: CostTables) -> dict[int, int]:
+def best_fingers(slices: list[Slice], tables: CostTables, tick: Tick = no_tick) -> dict[int, int]:
     """Finger 0-4 of every struck note, by its index in the score.
 
     Of second order: a step is judged from the strike before and, with less weight, from the one before that, so that the hand
@@ -71,6 +72,7 @@ def best_fingers(slices: list[Slice], tables: CostTables) -> dict[int, int]:
     ways = costs.of(slices[0])[None, :]  # (S before, S now) cost of the best way to each pair of states
     back: list[NDArray[np.int8]] = []  # from the third slice on: best state two strikes ago, for each pair
     for position in range(1, len(slices)):
+        tick(position / len(slices))
         before, now = slices[position - 1], slices[position]
         if position > 1:
             tails = ways[:, :, None] + costs.apart(slices[position - 2], now)[:, None, :]

@@ -14,6 +14,7 @@ from .finger_path import LEARNED, LEARNED_END, Slice, best_fingers
 from .fingering_costs import CostTables, cost_tables
 from .hand_slices import hand_slices
 from .playable import Playable, make_playable, roll
+from .progress import Tick, no_tick, part_of
 from .runs import find_runs, run_fingers
 from .strikes import strikes_and_releases
 
@@ -21,21 +22,28 @@ STRETCH = 0.02  # metres beyond the practical stretch of two fingers that a chor
 RUN_PACE = 0.7  # seconds between onsets within which a line is one run
 
 
-def assign_fingers(score: Score, hand: NDArray[np.int8], *, span: float = 0.22) -> Fingering:
+def assign_fingers(score: Score, hand: NDArray[np.int8], *, span: float = 0.22, tick: Tick = no_tick) -> Fingering:
     """Fingers, strikes and releases of all notes.
 
     hand: (N,) `HandSide` of every note; span: thumb tip to little fingertip, metres. Fingers that notes state are kept.
     """
+    tick(0.0)
     playable = make_playable(score, hand, span=span)
+    tick(0.1)
     finger = np.full(len(score.notes), UNPLAYED, dtype=np.int8)
     tables = {side: cost_tables(side, span=span) for side in HandSide}
     for side in HandSide:
+        share = 0.1 + 0.4 * side  # of this work
+        tick(share)
         slices = hand_slices(score, playable, side=side, span=span)
+        tick(share)
         slices = _with_learned(slices, side=side, tables=tables[side])
-        for index, number in best_fingers(slices, tables[side]).items():
+        for index, number in best_fingers(slices, tables[side], part_of(tick, share, share + 0.4)).items():
             finger[index] = number + 1
+        tick(share + 0.4)
         for current in slices:
             _roll_stretched(score, playable, current, finger, tables[side])
+    tick(0.9)
     strike, release = strikes_and_releases(score, playable, finger, tables)
     return Fingering(playable.hand, finger, strike, release, tuple(playable.remarks))
 

@@ -16,6 +16,8 @@ from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import HIGHEST, LOWEST
 from s2c_blender.wire.notes import NoteEvent, Score
 
+from .progress import Tick, no_tick, part_of
+
 Array = NDArray[np.float32]
 
 TOGETHER = 0.03  # seconds between onsets that are one event
@@ -50,7 +52,7 @@ class Weights:
     rounds: int = 3
 
 
-def assign_hands(score: Score, weights: Weights | None = None) -> NDArray[np.int8]:
+def assign_hands(score: Score, weights: Weights | None = None, *, tick: Tick = no_tick) -> NDArray[np.int8]:
     """`HandSide` of every note, (N,): what notes state is kept, the rest follows from the places of both hands.
 
     Time is linear in the notes, memory bounded but for the result.
@@ -62,9 +64,10 @@ def assign_hands(score: Score, weights: Weights | None = None) -> NDArray[np.int
     weights = weights or Weights()
     model, events = _Model(weights), _events(notes)
     hand, against_left = stated, np.zeros(len(notes), dtype=np.float32)
-    for _ in range(weights.rounds):
+    for turn in range(weights.rounds):
         hand = stated.copy()
-        for position, (right, left) in enumerate(model.places(notes, events, against_left)):
+        own = part_of(tick, turn / weights.rounds, (turn + 1) / weights.rounds)
+        for position, (right, left) in enumerate(model.places(notes, events, against_left, own)):
             for index in events[position]:
                 if hand[index] < 0:
                     reach = model.reach[notes[index].pitch - LOWEST]
@@ -123,7 +126,9 @@ class _Model:
         self._always = (w.crowding * crowded + homes[0][:, None] + homes[1][None, :]).astype(np.float32)
         self._steps = np.arange(self._count, dtype=np.float32) * GRID
 
-    def places(self, notes: tuple[NoteEvent, ...], events: list[list[int]], against_left: Array) -> Iterator[tuple[int, int]]:
+    def places(
+        self, notes: tuple[NoteEvent, ...], events: list[list[int]], against_left: Array, tick: Tick = no_tick
+    ) -> Iterator[tuple[int, int]]:
         """Best places (right, left) at every event. against_left: (N,) cost of giving a note to the left hand."""
         totals: list[Array] = []  # cost of the best way to each pair of places, of the events not yet decided
         prices: list[float] = []  # of motion from each of these events to the next
@@ -131,6 +136,7 @@ class _Model:
         before = 0.0
         for position, event in enumerate(events):
             start = notes[event[0]].onset
+            tick(position / len(events))
             held = [i for i in held if notes[i].offset > start + BARELY_HELD]
             cost = self._seen(notes, event, 1.0, against_left)
             cost += self._always

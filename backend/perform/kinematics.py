@@ -148,10 +148,12 @@ def lowest(skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Arra
     the neighbouring keys' tops when this key is down. surface(y) is the keys' height for points (F, H, 5, P).
     """
     joints = posed.joints[..., 2, :]
-    points = skeleton.pads @ np.swapaxes(posed.distal, -1, -2) + joints[..., None, :]  # (F, H, 5, P, 3)
-    x, y, height = points[..., 0], points[..., 1], points[..., 2]
+    # Coordinates before points (F, H, 5, 3, P): each coordinate lies together in memory.
+    points = posed.distal @ np.swapaxes(skeleton.pads, -1, -2)
+    points += joints[..., None]
+    x, y, height = points[..., 0, :], points[..., 1, :], points[..., 2, :]
     first = np.argmin(height - surface(y), axis=-1)[..., None]
-    bottom = np.take_along_axis(points, first[..., None], axis=-2)[..., 0, :]
+    bottom = np.take_along_axis(points, first[..., None], axis=-1)[..., 0]
     level = bottom[..., 2:]
     low = height < level + _WHITE_BAND
     inner = (height < level + _BLACK_BAND) & (y > _BLACK_REACH)

@@ -4,6 +4,7 @@
 It gives a path and posture for each hand (the prior) and what each fingertip should do (the targets).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -111,19 +112,29 @@ class Setting:
 class Plan:
     """What the solve is given, section by section, so that a long piece needs no more memory than a short one."""
 
-    def __init__(self, score: Score, fingering: Fingering, motion: KeyMotion, setting: Setting) -> None:
+    def __init__(
+        self,
+        score: Score,
+        fingering: Fingering,
+        motion: KeyMotion,
+        setting: Setting,
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`look` is called every now and then and may raise, to stop."""
         self.motion, self.setting = motion, setting
         self.frames, self.rate = setting.take.frames, setting.take.rate
         self.posture: Posture = playing_posture(setting.skeleton)
         self.hands = parts(score, fingering, motion)
         self.wrists = wrist_path.wrist_paths(
-            self.hands, self.posture, keyboard=setting.keyboard, take=setting.take, weight=setting.manner.weight
+            self.hands, self.posture, keyboard=setting.keyboard, take=setting.take, weight=setting.manner.weight, look=look
         )  # (F, H, 6)
         self.close = wrist_path.give_way(self.wrists, rate=self.rate)  # (F,)
 
     def section(self, first: int, last: int) -> tuple[Array, Targets]:
         """Frames first to last: the prior (F, H, D), poses near which the solve stays, and the fingertips' targets."""
-        setting, frames = self.setting, slice(first, last)
+        setting, wanted = self.setting, first
+        first = self._from(first)
+        frames = slice(first, last)
         take = Take(setting.take.start + first / self.rate, self.rate, last - first)
         prior = np.repeat(self.posture.dofs[None], take.frames, axis=0)
         prior[..., :6] = self.wrists[frames]
@@ -132,4 +143,11 @@ class Plan:
         hands = [part.near(take.times[0], take.times[-1]) for part in self.hands]
         targets = fingertips.fingertip_targets(hands, self.motion, keyboard=setting.keyboard, take=take, lift=setting.manner.lift)
         fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2])
-        return prior, targets
+        return prior[wanted - first :], targets.take(np.arange(wanted - first, take.frames))
+
+    def _from(self, first: int) -> int:
+        """The frame from which to plan, for what is down at `first` to be planned from its strike on."""
+        time = self.setting.take.start + first / self.rate
+        touches = [part.strokes.touch[(part.strokes.touch < time + 0.1) & (part.strokes.up > time)] for part in self.hands]
+        earliest = min((float(touch.min()) for touch in touches if len(touch)), default=time)
+        return min(first, max(int((earliest - self.setting.take.start) * self.rate) - 2, 0))

@@ -9,7 +9,7 @@ difference from the prior). Windows of time overlap and are solved side by side;
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -93,50 +93,63 @@ def solve(
     settings: SolveSettings | None = None,
     report: Report = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
-    preview: Callable[[Array], None] = lambda poses: None,
 ) -> Array:
-    """Poses (F, H, D) near the prior that reach the targets. Raises Cancelled.
+    """Poses (F, H, D) near the prior that reach the targets. Raises Cancelled."""
+    return np.concatenate(list(solve_in_parts(skeleton, planned, settings=settings, report=report, cancelled=cancelled)))
 
-    `preview` is given the poses of the first window as soon as they are there: frames from 0 on.
-    """
+
+def solve_in_parts(
+    skeleton: HandSkeleton,
+    planned: Planned,
+    *,
+    settings: SolveSettings | None = None,
+    report: Report = lambda done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[Array]:
+    """The same poses part by part, (frames, H, D) each, as soon as no later window changes them."""
     settings = settings or SolveSettings()
     frames = planned.frames
     core = max(min(round(settings.window * planned.rate), frames), 2)
     margin = round(settings.overlap * planned.rate)
-    starts = np.arange(0, frames, core)
-    total, weight = np.zeros((frames, 2, anatomy.DOFS)), np.zeros(frames)
     blend = _blend(core, margin)
-
-    # The first window goes by itself, so that there is something to look at soon.
-    batches = [starts[:1], *(starts[i : i + settings.batch] for i in range(1, len(starts), settings.batch))]
+    count = -(-frames // core)
+    # One window first, so that there is something to show early.
+    batches = [(0, 1), *((first, min(first + settings.batch, count)) for first in range(1, count, settings.batch))]
     stop = threading.Event()
 
-    def solve_batch(chosen: NDArray[np.intp]) -> Batch:
-        begin, end = max(chosen[0] - margin, 0), min(chosen[-1] + core + margin, frames)
-        prior, targets = planned.section(int(begin), int(end))
+    def solve_batch(batch: tuple[int, int]) -> Batch:
         # All windows have one length: before the first and after the last frame those two are repeated.
-        index = chosen[:, None] + np.arange(-margin, core + margin)
-        inside = np.clip(index, 0, frames - 1) - begin
+        index = np.arange(*batch)[:, None] * core + np.arange(-margin, core + margin)
+        begin, end = max(int(index[0, 0]), 0), min(int(index[-1, -1]) + 1, frames)
+        prior, targets = planned.section(begin, end)
+        inside = np.clip(index, begin, end - 1) - begin
         return index, _Problem(skeleton, prior[inside], targets.take(inside), settings).run(stop.is_set)
 
+    pending, weight = np.zeros((0, 2, anatomy.DOFS)), np.zeros(0)
+    done = 0  # frames given away; `pending` begins there
+    report(0, count)
     with ThreadPoolExecutor(settings.threads) as pool:
-        waiting = deque(pool.submit(solve_batch, chosen) for chosen in batches)
+        running = deque(pool.submit(solve_batch, batch) for batch in batches)
         try:
-            while waiting:
-                report(len(batches) - len(waiting), len(batches))
-                index, solved = _await(waiting.popleft(), cancelled)
+            for _, last in batches:
+                index, solved = _await(running.popleft(), cancelled)
+                end = min(int(index[-1, -1]) + 1, frames)
+                pending = np.concatenate([pending, np.zeros((end - done - len(pending), 2, anatomy.DOFS))])
+                weight = np.concatenate([weight, np.zeros(end - done - len(weight))])
                 for window, place in enumerate(index):
                     real = (place >= 0) & (place < frames)
-                    total[place[real]] += blend[real, None, None] * solved[window, real]
-                    weight[place[real]] += blend[real]
-                if len(waiting) == len(batches) - 1:
-                    preview(solved[0, margin : margin + min(core, frames)])
+                    pending[place[real] - done] += blend[real, None, None] * solved[window, real]
+                    weight[place[real] - done] += blend[real]
+                final = frames if last == count else last * core - margin
+                if final > done:
+                    part = pending[: final - done] / weight[: final - done, None, None]
+                    pending, weight = pending[final - done :], weight[final - done :]
+                    done = final
+                    yield part
+                report(last, count)
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
-    report(len(batches), len(batches))
-    total /= weight[:, None, None]
-    return total
 
 
 def _await(future: Future[Batch], cancelled: Callable[[], bool]) -> Batch:
@@ -175,10 +188,10 @@ class _Problem:
                 raise Cancelled
             # Wishes tighten from one iteration to the next, so that the hand comes as a whole before its fingers fit.
             loosest = self.settings.first_spread * self.settings.tighten**iteration
-            dofs += self._step(dofs, loosest)
+            dofs += self._step(dofs, loosest, cancelled)
         return dofs.reshape(self.windows, self.frames, 2, anatomy.DOFS)
 
-    def _step(self, dofs: Array, loosest: float) -> Array:
+    def _step(self, dofs: Array, loosest: float, cancelled: Callable[[], bool]) -> Array:
         """One Gauss-Newton step, no wish counting for more than a standard deviation of `loosest` metres allows."""
         settings = self.settings
         posed = kinematics.pose(self.skeleton, dofs)
@@ -187,6 +200,8 @@ class _Problem:
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
         self.collisions.add(posed, matrix, slope)
+        if cancelled():
+            raise Cancelled
 
         away = dofs - self.prior
         over = dofs - np.clip(dofs, anatomy.LOWEST, anatomy.HIGHEST)

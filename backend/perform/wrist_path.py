@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where a hand goes: a smooth path of the wrist from the keys its fingers have to play, planned before any finger moves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,13 +37,22 @@ _OVER_BY, _UNDER_BY = (0.012, 0.025), 0.006  # y and z by which the upper hand g
 FOLD = np.radians(14)  # of the thumbs
 
 
-def wrist_paths(hands: "Sequence[Part]", posture: Posture, *, keyboard: Keyboard, take: "Take", weight: float = 1.0) -> Array:
-    """(F, H, 6) place and turns of both wrists. `weight`: factor of the arm's drops and turns."""
+def wrist_paths(
+    hands: "Sequence[Part]",
+    posture: Posture,
+    *,
+    keyboard: Keyboard,
+    take: "Take",
+    weight: float = 1.0,
+    look: Callable[[], None] = lambda: None,
+) -> Array:
+    """(F, H, 6) place and turns of both wrists. `weight`: factor of the arm's drops and turns. `look` may raise, to stop."""
     times = take.times
     knots = np.arange(take.start, times[-1] + 2.0 / PATH_RATE, 1.0 / PATH_RATE)
-    places = _smooth_places(hands, posture, keyboard, knots)
+    places = _smooth_places(hands, posture, keyboard, knots, look)
     result = np.repeat(posture.dofs[None, :, :6], take.frames, axis=0)
     for part in hands:
+        look()
         path = result[:, part.side]
         for axis in range(2):
             path[:, axis] = _interpolate(times, knots, places[part.side, :, axis])
@@ -60,13 +69,13 @@ def _home(side: HandSide, posture: Posture) -> Array:
     return np.array([0.17 if side is HandSide.RIGHT else -0.17, 0.036]) - middle
 
 
-def _smooth_places(hands: "Sequence[Part]", posture: Posture, keyboard: Keyboard, knots: Array) -> Array:
+def _smooth_places(hands: "Sequence[Part]", posture: Posture, keyboard: Keyboard, knots: Array, look: Callable[[], None]) -> Array:
     """(H, K, 2): least squares between where notes want the wrists and little acceleration; an idle hand makes room."""
     smoothness = np.tile((PATH_RATE**2 / _ACCELERATION) ** 2, 2)
 
     def smooth(weight: Array, wish: Array) -> Array:
         weight, wish = (np.moveaxis(values, 0, 1).reshape(len(knots), 4) for values in (weight, wish))
-        path = block_solver.solve_diagonal(weight, smoothness, wish)
+        path = block_solver.solve_diagonal(weight, smoothness, wish, look)
         return np.moveaxis(path.reshape(len(knots), 2, 2), 1, 0)
 
     weight, wish = (np.stack(pair) for pair in zip(*(_wishes(part, posture, keyboard, knots) for part in hands), strict=True))

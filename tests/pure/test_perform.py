@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The whole way from notes to a clip: fingertips are where the notes are, when they are."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -133,3 +134,47 @@ def test_a_score_without_played_notes_still_gives_hands() -> None:
     skeleton = plain_skeleton()
     planned = Plan(score, nobody, key_motion(score, nobody), Setting(skeleton, Keyboard(), take, manner(0.5, 0)))
     assert np.isfinite(solve.solve(skeleton, planned)).all()
+
+
+def _long_score(seconds: float) -> Score:
+    """Both hands' notes without names, as from a recording."""
+    notes = [NoteEvent(0.25 * k, 0.25 * k + 0.2, pitch + k % 7, 70) for k in range(int(seconds * 4)) for pitch in (45, 72)]
+    return Score(tuple(notes))
+
+
+def test_a_cancel_is_looked_for_all_the_time_also_before_the_solve() -> None:
+    score, seen, looks = _long_score(120.0), [], []
+
+    def look() -> bool:
+        looks.append(time.monotonic())
+        return "shown" in seen
+
+    with pytest.raises(Cancelled):
+        perform(score, cancelled=look, preview=lambda first, turns, places: seen.append("shown"))
+    assert np.diff(looks).max() < 0.3
+
+
+def test_the_search_for_fingers_tells_how_far_it_is() -> None:
+    told: list[tuple[int, int]] = []
+    with pytest.raises(Cancelled):
+        perform(
+            _long_score(60.0),
+            report=lambda stage, done, total: told.append((done, total)) if stage == "fingering" else None,
+            cancelled=lambda: bool(told) and told[-1][0] >= 95,
+        )
+    assert len(told) > 20
+    assert told == sorted(told)
+
+
+def test_a_preview_shows_the_clips_own_frames_the_first_ones_early() -> None:
+    score, shown, solved = _long_score(45.0), [], []
+    made = perform(
+        score,
+        report=lambda stage, done, total: solved.append(done) if stage == "solving" else None,
+        preview=lambda first, turns, places: shown.append((first, turns.copy(), places.copy(), len(solved))),
+    )
+    assert shown[0][0] == 0
+    assert 6.0 < len(shown[0][1]) / made.rate < 9.0
+    assert shown[0][3] == 1  # before any other window was begun
+    np.testing.assert_array_equal(np.concatenate([turns for _, turns, _, _ in shown]), made.rotation)
+    np.testing.assert_array_equal(np.concatenate([places for _, _, places, _ in shown]), made.translation)

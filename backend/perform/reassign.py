@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Another finger or hand for some notes of a take: plans and solves again around them only; all other frames stay as they are."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
+from s2c_blender.motion.key_motion import key_motion
+from s2c_blender.motion.skeleton import HandSkeleton
+from s2c_blender.wire.clip import Clip
+from s2c_blender.wire.errors import PianoHandsError
+from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.keyboard import LOWEST, STANDARD_OCTAVE, Keyboard
+from s2c_blender.wire.notes import Fingering, Score, pitch_name
+
+from . import kinematics, solve
+from .fingering_costs import cost_tables, reach
+from .manner import manner
+from .planner import Plan, Setting, Take
+from .playable import TOGETHER, make_playable
+from .strikes import strikes_and_releases
+from .targets import Targets
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+AROUND = 3.0  # seconds before the first and after the last change that are solved again,
+FADE = 1.0  # of which the outer ones lead over to what was there
+CONTEXT = 5.0  # seconds farther out that the planner knows of
+_STYLE, _SEED = 0.5, 0  # of clips that do not say
+
+Changes = Mapping[int, tuple[HandSide, int]]
+
+
+def reassign(clip: Clip, changes: Changes) -> Clip:
+    """The take with other fingers. changes: note's index in the score to (hand, finger 1-5). All other notes keep theirs.
+
+    Frames farther than AROUND seconds from what changes are the same bit for bit.
+    Raises PianoHandsError('no-note', 'bad-finger', 'not-played', 'finger-taken', 'out-of-reach', 'other-skeleton').
+    """
+    skeleton = hand_skeleton(load_hand_rig(), span=clip.hand_size)
+    if clip.skeleton != skeleton.name:
+        raise PianoHandsError(
+            "other-skeleton", f"This take has the hands '{clip.skeleton}'.", "Generate it again with this version."
+        )
+    for index, (hand, finger) in changes.items():
+        _check_change(clip, index, hand, finger)
+    fingering = replace(clip.fingering, **{name: getattr(clip.fingering, name).copy() for name in _COLUMNS})
+    notes = list(clip.score.notes)
+    for index, (hand, finger) in changes.items():
+        fingering.hand[index], fingering.finger[index] = hand, finger
+        notes[index] = replace(notes[index], hand=HandSide(hand), finger=finger)
+    result = replace(
+        clip,
+        score=replace(clip.score, notes=tuple(notes)),
+        fingering=fingering,
+        rotation=clip.rotation.copy(),
+        translation=clip.translation.copy(),
+    )
+    for index in changes:
+        _check_possible(result, index)
+    for begin, end in _merged([_retime(clip, result, index) for index in changes]):
+        _resolve(result, skeleton, begin, end)
+    return result
+
+
+_COLUMNS = ("hand", "finger", "strike", "release")
+
+
+def _check_change(clip: Clip, index: int, hand: int, finger: int) -> None:
+    count = len(clip.score.notes)
+    if not 0 <= index < count:
+        raise PianoHandsError("no-note", f"There is no note {index}.", f"Notes are numbered from 0 to {count - 1}.")
+    if finger not in range(1, 6) or hand not in tuple(HandSide):
+        raise PianoHandsError("bad-finger", f"There is no finger {finger} of hand {hand}.", "Fingers go from 1, the thumb, to 5.")
+    if not clip.fingering.played[index]:
+        raise PianoHandsError(
+            "not-played", f"{_named(clip, index)} is not played in this take.", "Fix its finger and generate the take again."
+        )
+
+
+def _check_possible(clip: Clip, index: int) -> None:
+    """That the hand can strike the note together with the others that it strikes then."""
+    fingering, notes, x = clip.fingering, clip.score.notes, Keyboard().x
+    together = np.abs(fingering.strike - fingering.strike[index]) <= TOGETHER
+    together &= fingering.played & (fingering.hand == fingering.hand[index])
+    span = clip.hand_size * STANDARD_OCTAVE / clip.octave
+    for other in np.flatnonzero(together).tolist():
+        key, other_key = notes[index].pitch - LOWEST, notes[other].pitch - LOWEST
+        if key != other_key and fingering.finger[other] == fingering.finger[index]:
+            raise PianoHandsError(
+                "finger-taken",
+                f"Finger {fingering.finger[index]} plays {_named(clip, other)} already, at the same time as {_named(clip, index)}.",
+                "Give the other note another finger too.",
+            )
+        if abs(x[key] - x[other_key]) > reach(span):
+            raise PianoHandsError(
+                "out-of-reach",
+                f"One hand does not reach {_named(clip, index)} and {_named(clip, other)} at once.",
+                "Leave one of them to the other hand.",
+            )
+
+
+def _named(clip: Clip, index: int) -> str:
+    note = clip.score.notes[index]
+    return f"{pitch_name(note.pitch)} at {note.onset:.2f} s (note {index})"
+
+
+def _retime(old: Clip, new: Clip, index: int) -> tuple[float, float]:
+    """Writes strikes and releases around a note that follow from the new fingers; between which seconds anything changes."""
+    moment = float(old.fingering.strike[index])
+    chosen = np.flatnonzero((old.fingering.release > moment - AROUND) & (old.fingering.strike < moment + AROUND))
+    begin, end = moment, max(float(old.fingering.release[index]), moment)
+    # Both ways, for only what differs is to change.
+    before, after = _times(old, chosen), _times(new, chosen)
+    for name, was, becomes in zip(("strike", "release"), before, after, strict=True):
+        times = getattr(new.fingering, name)
+        for place in np.flatnonzero(was != becomes):
+            begin, end = min(begin, float(becomes[place])), max(end, float(becomes[place]), float(times[chosen[place]]))
+            times[chosen[place]] = becomes[place]
+    return begin, end
+
+
+def _times(clip: Clip, chosen: Index) -> tuple[Array, Array]:
+    """Strikes and releases of the notes `chosen`, by the rules."""
+    score, fingering = _excerpt(clip, chosen)
+    span = clip.hand_size * STANDARD_OCTAVE / clip.octave
+    playable = make_playable(score, fingering.hand, span=span)
+    playable.hand, playable.played = fingering.hand, fingering.played
+    playable.delay = fingering.strike - np.array([note.onset for note in score.notes])
+    return strikes_and_releases(score, playable, fingering.finger, {side: cost_tables(side, span=span) for side in HandSide})
+
+
+def _excerpt(clip: Clip, chosen: Index) -> tuple[Score, Fingering]:
+    notes = tuple(clip.score.notes[index] for index in chosen)
+    return Score(notes), Fingering(*(getattr(clip.fingering, name)[chosen] for name in _COLUMNS))
+
+
+def _merged(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Spans of time whose surroundings meet, made one."""
+    result: list[tuple[float, float]] = []
+    for begin, end in sorted(spans):
+        if result and begin - result[-1][1] < 2 * AROUND:
+            result[-1] = result[-1][0], max(end, result[-1][1])
+        else:
+            result.append((begin, end))
+    return result
+
+
+class _Middle:
+    """Frames of a plan from `first` on, for the solve."""
+
+    def __init__(self, plan: Plan, first: int, frames: int) -> None:
+        self.plan, self.first = plan, first
+        self.frames, self.rate = frames, plan.rate
+
+    def section(self, first: int, last: int) -> tuple[Array, Targets]:
+        return self.plan.section(self.first + first, self.first + last)
+
+
+def _resolve(clip: Clip, skeleton: HandSkeleton, begin: float, end: float) -> None:
+    """Solves again what lies around two moments, in place."""
+    count, rate = len(clip.rotation), clip.rate
+    first = max(int(np.ceil((begin - AROUND - clip.start) * rate)), 0)
+    last = min(int((end + AROUND - clip.start) * rate) + 1, count)
+    known = max(first - round(CONTEXT * rate), 0), min(last + round(CONTEXT * rate), count)
+    score, fingering = _excerpt(clip, _near(clip, *(clip.start + frame / rate for frame in known)))
+    take = Take(clip.start + known[0] / rate, rate, known[1] - known[0])
+    style = manner(clip.made.get("style", _STYLE), clip.made.get("seed", _SEED))
+    plan = Plan(score, fingering, key_motion(score, fingering), Setting(skeleton, Keyboard(clip.octave), take, style))
+    dofs = solve.solve(skeleton, _Middle(plan, first - known[0], last - first))
+    share = _fade(first, last, count, round(FADE * rate))
+    frames = slice(first, last)
+    turns = kinematics.to_rotations(skeleton, dofs)
+    old = clip.rotation[frames].astype(np.float64)
+    turns *= np.where(np.sum(turns * old, axis=-1, keepdims=True) < 0.0, -1.0, 1.0)
+    turns = old + share[:, None, None, None] * (turns - old)
+    clip.rotation[frames] = turns / np.linalg.norm(turns, axis=-1, keepdims=True)
+    places = clip.translation[frames].astype(np.float64)
+    clip.translation[frames] = places + share[:, None, None] * (dofs[..., :3] - places)
+
+
+def _near(clip: Clip, begin: float, end: float) -> Index:
+    """Notes that sound between two times, and of each hand the nearest before and after: it does not rest in between."""
+    fingering = clip.fingering
+    chosen = (fingering.release > begin) & (fingering.strike < end)
+    for side in HandSide:
+        mine = fingering.played & (fingering.hand == side)
+        before, after = np.flatnonzero(mine & (fingering.release <= begin)), np.flatnonzero(mine & (fingering.strike >= end))
+        chosen[before[np.argsort(fingering.release[before])[-1:]]] = True
+        chosen[after[np.argsort(fingering.strike[after])[:1]]] = True
+    return np.flatnonzero(chosen)
+
+
+def _fade(first: int, last: int, count: int, length: int) -> Array:
+    """(last - first,) share of the new motion: smooth at both ends, except where the take begins or ends."""
+    inside = np.arange(first, last)
+    up = np.ones(last - first) if first == 0 else (inside - first) / length
+    down = np.ones(last - first) if last == count else (last - 1 - inside) / length
+    u = np.clip(np.minimum(up, down), 0.0, 1.0)
+    return u**3 * (10.0 - 15.0 * u + 6.0 * u * u)
