@@ -157,12 +157,9 @@ def lowest(skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Arra
     level = bottom[..., 2:]
     low = height < level + _WHITE_BAND
     inner = (height < level + _BLACK_BAND) & (y > _BLACK_REACH)
-    # Between black keys the last joint has to fit too, nearly as wide as the phalanx before it.
-    half = skeleton.radius[:, _CHAINS[:, 1]]
-    joint_in = (joints[..., 1] > _BLACK_REACH) & (joints[..., 2] - half < level[..., 0] + _BLACK_BAND)
     return bottom, Flanks(
         left=np.where(low, x, np.inf).min(axis=-1),
         right=np.where(low, x, -np.inf).max(axis=-1),
-        inner_left=np.minimum(np.where(inner, x, np.inf).min(axis=-1), np.where(joint_in, joints[..., 0] - half, np.inf)),
-        inner_right=np.maximum(np.where(inner, x, -np.inf).max(axis=-1), np.where(joint_in, joints[..., 0] + half, -np.inf)),
+        inner_left=np.where(inner, x, np.inf).min(axis=-1),
+        inner_right=np.where(inner, x, -np.inf).max(axis=-1),
     )

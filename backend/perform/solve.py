@@ -179,6 +179,8 @@ class _Problem:
         self.targets = targets.flat()
         self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
         self.collisions = Collisions(skeleton, softness=settings.collision, outlier=settings.outlier)
+        aimed = self.targets.x_weight > settings.on_key**-2
+        self.walls = np.where(aimed, self.targets.tail_low, -np.inf), np.where(aimed, self.targets.tail_high, np.inf)
 
     def run(self, cancelled: Callable[[], bool]) -> Array:
         """(windows, frames, H, D)."""
@@ -200,6 +202,7 @@ class _Problem:
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
         self.collisions.add(posed, matrix, slope)
+        self.collisions.beside_black(posed, self.walls, (matrix, slope))
         if cancelled():
             raise Cancelled
 
