@@ -45,7 +45,7 @@ class SolveSettings:
     acceleration: of the difference from the prior; heavy wrist, light fingers.
     """
 
-    iterations: int = 8
+    iterations: int = 11
     prior: Array = field(
         default_factory=lambda: _per_dof(
             0.02, 0.012, np.radians(9), tuple(np.radians((14, 14, 12, 14))), tuple(np.radians((7, 18, 14)))
@@ -60,7 +60,7 @@ class SolveSettings:
     on_key: float = 0.003  # metres beside its place on the key at which a finger is not on the key
     largest_turn: float = 0.35  # per iteration: the linearisation holds no farther
     damping: float = 1.0  # Levenberg's, as a share of the prior's weights
-    first_spread: float = 0.003  # tightest wish of the first iteration (metres),
+    first_spread: float = 0.006  # tightest wish of the first iteration (metres),
     tighten: float = 0.5  # and by how much it tightens from one to the next
     outlier: float = 0.003  # metres beyond which a wish pulls with constant force
     window: float = 8.0
