@@ -241,7 +241,7 @@ class _Problem:
         astray = np.maximum(bottom[..., 0] - wish.x_high, wish.x_low - bottom[..., 0]) > self.settings.on_key
         clearance = np.where(astray, np.maximum(wish.clearance, 0.0), wish.clearance)
         short = np.minimum(z - (clearance + black_top), 0.0)
-        clear_weight = np.where(short < 0.0, min(self.settings.clearance, loosest) ** -2, 0.0)
+        clear_weight = np.where(short < 0.0, max(self.settings.clearance, loosest) ** -2, 0.0)
         residuals = np.stack([off_x, off_y, off_z], axis=-1)
         weight = np.minimum(np.stack([wish.x_weight, wish.y_weight, wish.height_weight], axis=-1), loosest**-2)
         # Huber: what is far out of reach pulls, but not with all its might (wishes may contradict each other).
