@@ -22,7 +22,7 @@ _DROP = 0.010  # of the wrist with a very loud note
 _ACCENT_DROP = 0.006  # with a note that stands out from those around it
 _AROUND = 1.5  # seconds to either side that make up "around"
 _ROLL = np.radians(5)  # of the forearm to thumb or little finger
-_SHAKE = np.radians((2.2, 3.0))  # least and largest to either side, in trills and tremolos
+_SHAKE = np.radians(2.8)  # to either side, in trills and tremolos, beside the leaning
 _SHAKE_GAP = (0.20, 0.28)  # seconds between notes: at the first the whole of it, at the second none
 _QUIET = 0.12  # seconds from the last such note to rest
 _REPEAT = np.radians(1.2)  # to either side, on repeated notes
@@ -116,8 +116,7 @@ def _shakes(moments: Array, lean: Array, times: Array) -> Array:
     low, high = _SHAKE_GAP
     quick = np.clip((high - gap) / (high - low), 0.0, 1.0)
     quick = np.minimum(np.append(quick, quick[-1]), np.append(quick[0], quick))
-    size = np.clip(0.5 * np.abs(step), *_SHAKE)
-    to = np.where(turns, quick * np.append(size[0], size) * np.sign(np.append(0.0, step)), 0.0)
+    to = np.where(turns, quick * _SHAKE * np.sign(np.append(0.0, step)), 0.0)
     # Quiet before and after, so that what shakes does not begin long before its first note.
     alone = np.flatnonzero(gap > high)
     quiet = np.concatenate([moments[:1] - _QUIET, moments[alone] + _QUIET, moments[alone + 1] - _QUIET, moments[-1:] + _QUIET])

@@ -68,7 +68,7 @@ def manner(style: float, seed: int) -> Manner:
     waves[..., 2] = rng.uniform(size=(_WAVES, 2, anatomy.DOFS))
     return Manner(
         lift=0.7 + 0.6 * style,
-        weight=0.4 + 1.2 * style,
+        weight=0.6 + 0.8 * style,
         sway=0.4 + 1.2 * style,
         curl=_CURL * (2.0 * style - 1.0),
         habit=np.clip(habit, -2.0 * spread, 2.0 * spread),
