@@ -59,12 +59,16 @@ def main() -> None:
     samples: dict[str, list[list[Array]]] = defaultdict(lambda: [[], []])
     runs: list[float] = []
     slow: list[float] = []
+    steady_runs: list[float] = []
+    steady_slow: list[float] = []
     turns: list[float] = []
     energy = np.zeros(2)
     pairs: dict[int, list[tuple[Array, Array]]] = defaultdict(list)
     for path in paths:
         clip = perform(_opening(path, options.seconds))
         own_runs, own_slow = life_figures.preparation(clip)
+        steady = life_figures.preparation(clip, hand_moves=life_figures.STEADY_HAND)
+        steady_runs, steady_slow = steady_runs + steady[0], steady_slow + steady[1]
         own_energy, own_turns = life_figures.fast_energy(clip), life_figures.trill_turns(clip)
         energy += own_energy
         runs, slow, turns = runs + own_runs, slow + own_slow, turns + own_turns

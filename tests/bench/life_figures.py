@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 RUN = (0.06, 0.40)  # seconds between a hand's onsets in a run; above, music is slow
 _DISTAL = [chain[-1] for chain in FINGER_JOINTS]
-_HAND_MOVES = 0.015  # metres
+STEADY_HAND = 0.015  # metres a wrist may go up and down while its finger prepares, for the finger's own lift to be what is seen
 _BUSY = 6.0  # notes a second of a hand: where it plays fewer, nothing in music asks for motion above 10 Hz
 _WINDOW = 2.0  # seconds in which that is counted
 _TRILL_GAP, _TRILL_NOTES = 0.2, 5  # a trill or tremolo: so many notes, two fingers by turns, no farther apart than that
@@ -64,11 +64,11 @@ def _notes(clip: Clip, side: int) -> NDArray[np.intp]:
     return notes[np.argsort(clip.fingering.strike[notes], kind="stable")]
 
 
-def preparation(clip: Clip) -> tuple[list[float], list[float]]:
+def preparation(clip: Clip, *, hand_moves: float = np.inf) -> tuple[list[float], list[float]]:
     """When a fingertip is highest before its strike: in tones in runs (`RUN`), in seconds where onsets are farther apart.
 
     In runs the finger is watched two tones back, and counts if it was free for 1.3; in slow music one second back, if free for 0.5.
-    Where the hand itself goes up or down meanwhile (`_HAND_MOVES`), out of a leap or a rest, its fingers go with it: left out.
+    hand_moves: strikes before which the wrist goes up or down by more metres, out of a leap or a rest, are left out.
     """
     joints, _ = _joints(clip)
     times, strike = clip.times, clip.fingering.strike
@@ -85,7 +85,7 @@ def preparation(clip: Clip) -> tuple[list[float], list[float]]:
             height = joints[window, side, _DISTAL[finger], 2]
             if gap < RUN[0] or len(height) < 3 or free > strike[note] - needed:
                 continue
-            if np.ptp(joints[window, side, 0, 2]) > _HAND_MOVES:
+            if np.ptp(joints[window, side, 0, 2]) > hand_moves:
                 continue
             before = strike[note] - times[window][np.argmax(height)]
             (runs if in_run else slow).append(before / gap if in_run else before)
