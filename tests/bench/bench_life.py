@@ -80,6 +80,7 @@ def main() -> None:
         jitter = f"above 10 Hz {100 * own_energy[1] / max(own_energy[0], 1e-9):5.2f} %"
         print(f"{path.stem:40s} {jitter}   {_prepared(own_runs, own_slow)}   trills {len(own_turns)}", flush=True)
     print(f"all: above 10 Hz {100 * energy[1] / energy[0]:.2f} %   {_prepared(runs, slow)}")
+    print(f"where the hand keeps its height:   {_prepared(steady_runs, steady_slow)}")
     print(
         f"forearm in {len(turns)} trills, degrees from strike to strike:", np.round(np.quantile(turns or [0], (0.1, 0.5, 0.9)), 1)
     )
