@@ -16,8 +16,8 @@ from s2c_blender.wire.keyboard import (
     Keyboard,
 )
 
+from .easing import hermite
 from .targets import Targets
-from .wrist_path import hermite
 
 if TYPE_CHECKING:
     from .planner import Part, Take
@@ -28,6 +28,7 @@ PRESS_IN = 0.0003  # skin gives way: the pad's lowest point lies this far below 
 HOVER = 0.010  # height of an idle fingertip over the keys
 CLEARANCE = 0.004  # least height of one
 AIR_SPREAD = 0.0015  # standard deviations of heights: in a stroke's flight,
+PREPARE_SPREAD = 0.0025  # on the way up to it,
 IDLE_SPREAD = 0.006  # idle,
 CONTACT_SPREAD = 0.00012  # on the key
 SIDE_SPREAD = 0.0005  # sideways on the key
@@ -36,6 +37,8 @@ DEPTH_SPREAD = 0.002  # in depth,
 DEEP_SPREAD = 0.006  # and where the hand has to be further in
 LEAD = 0.25  # seconds before the strike at which a finger begins to make for its key
 LOWEST_LIFT, HIGHEST_LIFT = 0.010, 0.026  # of a fingertip before its strike, the softest and the loudest
+EARLIEST_PEAK = 0.36  # seconds before the strike
+SOFT_RISE = 0.16  # seconds that the softest lift takes longer
 FLIGHT = 7.5  # m/s2: the height that fits into a gap g between strokes is FLIGHT g^2
 OVERHANG = -0.0008  # metres by which flanks may stand over a white key's edge; the skin is wider than the pads' points
 BLACK_ROOM = 0.0014  # to either side of a black key's middle, for a fingertip's lowest point
@@ -62,8 +65,8 @@ def fingertip_targets(
 
 
 def rise_with_hands(targets: Targets, raised: Array) -> None:
-    """Idle fingers hover with their hand: `raised` (F, H) is how far its wrist is above its playing height."""
-    idle = targets.height_weight == IDLE_SPREAD**-2
+    """Fingers off their keys hover with their hand: `raised` (F, H) is how far its wrist is above its playing height."""
+    idle = targets.height_weight <= PREPARE_SPREAD**-2
     targets.height[idle] += np.repeat(np.maximum(raised - HOVER, 0.0)[..., None], 5, axis=-1)[idle]
 
 
@@ -95,15 +98,17 @@ class _Fingertip:
         for k in range(len(self.own)):
             before = self.up[k - 1] if k else -np.inf
             gap = self.touch[k] - before
-            peak_time = max(self.strike[k] - self.tone[k], before + 0.45 * gap if np.isfinite(gap) else -np.inf)
+            peak_time = max(self.strike[k] - min(self.tone[k], EARLIEST_PEAK), before + 0.45 * gap if np.isfinite(gap) else -np.inf)
             peak_time = min(peak_time, self.touch[k] - 0.3 * min(gap, 0.1))
             lift = size * (LOWEST_LIFT + (HIGHEST_LIFT - LOWEST_LIFT) * loudness[k])
             lift = min(lift, FLIGHT * gap * gap)
             if peak_time - before > 0.30:
-                begin = peak_time - 0.14
+                hover = min(HOVER, 0.6 * lift)
+                begin = max(peak_time - 0.14 - SOFT_RISE * (1.0 - loudness[k]), before + 0.13)
                 if begin - before > 0.16:
-                    knots.append((before + 0.12 if np.isfinite(before) else begin - 0.2, min(HOVER, lift), 0.0))
-                knots.append((begin, min(HOVER, lift), 0.0))
+                    knots.append((before + 0.12 if np.isfinite(before) else begin - 0.2, hover, 0.0))
+                knots.append((begin, hover, 0.0))
+                self._put("height_weight", slice(*np.searchsorted(times, (begin, self.touch[k]))), PREPARE_SPREAD**-2)
             fall = self.touch[k] - peak_time
             if fall > 1e-3:
                 knots.append((peak_time, lift, 0.0))
@@ -146,7 +151,7 @@ class _Fingertip:
         if black:
             self.targets.over_black[column] = np.where(near, 0.0, 1.0)
         self.targets.clearance[column] = np.where(near, 0.0, CLEARANCE)
-        self.targets.height_weight[column] = np.where(away < 1.0, AIR_SPREAD**-2, IDLE_SPREAD**-2)
+        self.targets.height_weight[column] = np.where(away < 1.0, AIR_SPREAD**-2, self.targets.height_weight[column])
 
     def _reaches_in(self, k: int, keyboard: Keyboard) -> bool:
         """Whether a short finger of the hand is on a black key already, so that a long one has to play between black keys."""

@@ -25,15 +25,20 @@ _HABIT = {
 _SWAY_SHARE = 0.45
 _SWAY_PERIODS = (3.0, 11.0)  # seconds: breath and phrase
 _WAVES = 4
+_CURL = 9.0  # degrees: flat and quiet at the calm end, curved at the lively one
 
 
 @dataclass(frozen=True)
 class Manner:
-    """lift: factor of the fingers' lifts; weight: of the wrist's drops and turns; sway: of the slow wandering. habit: (H, D)."""
+    """lift: factor of the fingers' lifts; weight: of the arm's breaths, drops and turns; sway: of the slow wandering.
+
+    curl: degrees by which fingers are more curved than usual at their middle joints. habit: (H, D).
+    """
 
     lift: float
     weight: float
     sway: float
+    curl: float
     habit: Array
     waves: Array  # (waves, H, D, 3): amplitude, frequency in Hz, phase
 
@@ -63,8 +68,9 @@ def manner(style: float, seed: int) -> Manner:
     waves[..., 2] = rng.uniform(size=(_WAVES, 2, anatomy.DOFS))
     return Manner(
         lift=0.7 + 0.6 * style,
-        weight=0.5 + style,
+        weight=0.6 + 0.8 * style,
         sway=0.4 + 1.2 * style,
+        curl=_CURL * (2.0 * style - 1.0),
         habit=np.clip(habit, -2.0 * spread, 2.0 * spread),
         waves=waves,
     )

@@ -17,7 +17,7 @@ from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import Keyboard
 from s2c_blender.wire.notes import Fingering, Score
 
-from . import fingertips, wrist_path
+from . import enslaving, fingertips, wrist_path
 from .manner import Manner
 from .posture import Posture, playing_posture
 from .targets import Targets
@@ -123,7 +123,7 @@ class Plan:
         """`look` is called every now and then and may raise, to stop."""
         self.motion, self.setting = motion, setting
         self.frames, self.rate = setting.take.frames, setting.take.rate
-        self.posture: Posture = playing_posture(setting.skeleton)
+        self.posture: Posture = playing_posture(setting.skeleton, curl=setting.manner.curl)
         self.hands = parts(score, fingering, motion)
         self.wrists = wrist_path.wrist_paths(
             self.hands, self.posture, keyboard=setting.keyboard, take=setting.take, weight=setting.manner.weight, look=look
@@ -142,6 +142,7 @@ class Plan:
         prior[..., anatomy.index("thumb1 abduction")] -= wrist_path.FOLD * self.close[frames, None]
         hands = [part.near(take.times[0], take.times[-1]) for part in self.hands]
         targets = fingertips.fingertip_targets(hands, self.motion, keyboard=setting.keyboard, take=take, lift=setting.manner.lift)
+        enslaving.follow_neighbours(targets, idle_weight=fingertips.IDLE_SPREAD**-2, hover=fingertips.HOVER)
         fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2])
         return prior[wanted - first :], targets.take(np.arange(wanted - first, take.frames))
 

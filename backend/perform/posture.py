@@ -31,6 +31,16 @@ _CURVE = {
     "ring2 flexion": 35.0,
     "pinky2 flexion": 28.0,
 }
+# What curves with the fingers' middle joints, as a share of their turn: knuckles give back some, the thumb bends with them.
+_CURL_SHARES = {
+    **{f"{name}1 flexion": -0.3 for name in ("index", "middle", "ring", "pinky")},
+    **{f"{name}2 flexion": 1.0 for name in ("index", "middle", "ring", "pinky")},
+    "thumb2 flexion": 0.6,
+    "thumb3 flexion": 0.8,
+}
+_REACH = 0.1534  # metres from wrist to middle fingertip of the usual hand: larger ones curve, smaller ones stretch, towards it
+_CURL_PER_METRE = 700.0  # degrees
+_LEAST_CURL, _MOST_CURL = -22.0, 22.0
 
 
 @dataclass(frozen=True)
@@ -41,10 +51,18 @@ class Posture:
     reach: Array
 
 
-def playing_posture(skeleton: HandSkeleton) -> Posture:
+def playing_posture(skeleton: HandSkeleton, *, curl: float = 0.0) -> Posture:
+    """curl: degrees by which the fingers are more curved than is usual for a hand of this size."""
+    length = np.linalg.norm(_level(skeleton, 0.0).reach[:, 2, :2], axis=-1).mean()
+    curl += _CURL_PER_METRE * float(length - _REACH)
+    return _level(skeleton, float(np.clip(curl, _LEAST_CURL, _MOST_CURL)))
+
+
+def _level(skeleton: HandSkeleton, curl: float) -> Posture:
+    """Fingertips on one level, the fingers curled by so many degrees."""
     dofs = np.zeros((1, 2, anatomy.DOFS))
     for name, angle in _CURVE.items():
-        dofs[..., anatomy.index(name)] = np.radians(angle)
+        dofs[..., anatomy.index(name)] = np.radians(angle + curl * _CURL_SHARES.get(name, 0.0))
     bottom, _ = _bottoms(skeleton, dofs)
     dofs[..., 2] -= bottom[..., 1:4, 2].mean(axis=-1)
     for _ in range(12):  # bring each finger to z = 0 by its first joint

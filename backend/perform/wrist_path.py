@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import Keyboard
 
-from . import block_solver
+from . import arm, block_solver
+from .easing import ease, hermite
 from .posture import Posture
 
 if TYPE_CHECKING:
@@ -27,10 +28,6 @@ _HOLD_SPREAD = np.array([0.02, 0.03])  # and while it is only held
 _ACCELERATION = np.array([5.0, 5.0])  # m/s2 that a wrist accepts as readily as one standard deviation
 _ELBOW = np.array([0.22, -0.34])  # of the right arm: beside the player, in front of the keys
 _TURN_SHARE = 0.35  # of the forearm's direction that the hand follows; the rest is taken up by the wrist
-_LIFT = 0.05  # height a hand comes from, and goes to, when it rests
-_BACK = 0.05
-_DROP = 0.010  # of the wrist with a very loud note
-_ROLL = np.radians(5)  # of the forearm to thumb or little finger
 _IDLE_WEIGHT = 1.0 / 0.03**2  # of an idle hand's wish to be out of the other one's way; what weighs less is idle
 _ROOM, _ROOM_FADE = 0.19, 0.09  # distance of the wrists, sideways, at which hands begin to be in each other's way
 _OVER_BY, _UNDER_BY = (0.012, 0.025), 0.006  # y and z by which the upper hand goes in and up; z by which the lower goes down
@@ -56,11 +53,12 @@ def wrist_paths(
         path = result[:, part.side]
         for axis in range(2):
             path[:, axis] = _interpolate(times, knots, places[part.side, :, axis])
-        height, back = _rest_offsets(part, times)
+        height, back = arm.rests(part, times, size=weight)
+        arcs = arm.leap_arcs(part, keyboard.x[part.key] - posture.reach[part.side, part.finger, 0], times)
         path[:, 1] -= back
-        path[:, 2] += height + _leap_arcs(part, posture, keyboard, times) + weight * _weight_drops(part, times)
+        path[:, 2] += np.maximum(height, arcs) + weight * arm.weight_drops(part, times)
         path[:, 3] += _turn_out(part.side, path[:, :2])
-        path[:, 5] += weight * _rolls(part, times)
+        path[:, 5] += weight * arm.rolls(part, times)
     return result
 
 
@@ -122,92 +120,6 @@ def _interpolate(times: Array, knots: Array, values: Array) -> Array:
     """Catmull-Rom through evenly spaced knots."""
     slope = np.gradient(values, knots)
     return hermite(times, knots, values, slope)
-
-
-def hermite(times: Array, knots: Array, values: Array, slopes: Array) -> Array:
-    """Cubic Hermite interpolation, constant outside the knots."""
-    times = np.clip(times, knots[0], knots[-1])
-    i = np.clip(np.searchsorted(knots, times, side="right") - 1, 0, len(knots) - 2)
-    span = knots[i + 1] - knots[i]
-    u = (times - knots[i]) / span
-    v = 1.0 - u
-    return (
-        v * v * (1.0 + 2.0 * u) * values[i]
-        + u * u * (3.0 - 2.0 * u) * values[i + 1]
-        + u * v * span * (v * slopes[i] - u * slopes[i + 1])
-    )
-
-
-def ease(u: Array) -> Array:
-    """Minimum-jerk step from 0 to 1 (Flash & Hogan 1985)."""
-    u = np.clip(u, 0.0, 1.0)
-    return u**3 * (10.0 - 15.0 * u + 6.0 * u * u)
-
-
-def _rest_offsets(part: "Part", times: Array) -> tuple[Array, Array]:
-    """Height above, and distance in front of, the playing place: before the first note, after the last, in long rests."""
-    away = np.zeros_like(times)
-    if not len(part.key):
-        return np.full_like(times, _LIFT), np.full_like(times, _BACK)
-    touch, up = part.strokes.touch, np.maximum.accumulate(part.strokes.up)
-    away = np.maximum(away, 1.0 - ease((times - (touch[0] - 0.9)) / 0.75))
-    away = np.maximum(away, ease((times - (up[-1] + 0.15)) / 0.9))
-    gaps = touch[1:] - up[:-1]
-    for k in np.flatnonzero(gaps > 0.35):
-        # A breath: the longer the rest, the higher the hand.
-        size = min(0.12 * (gaps[k] - 0.25), 0.5)
-        middle = up[k] + 0.45 * gaps[k]
-        inside = slice(*np.searchsorted(times, (up[k], touch[k + 1])))
-        t = times[inside]
-        rise = ease((t - up[k]) / (middle - up[k]))
-        fall = 1.0 - ease((t - middle) / (touch[k + 1] - 0.02 - middle))
-        away[inside] = np.maximum(away[inside], size * np.minimum(rise, fall))
-    return _LIFT * away, _BACK * away * away
-
-
-def _leap_arcs(part: "Part", posture: Posture, keyboard: Keyboard, times: Array) -> Array:
-    """Wide moves go through the air in an arc."""
-    arc = np.zeros_like(times)
-    strokes = part.strokes
-    place = keyboard.x[part.key] - posture.reach[part.side, part.finger, 0]
-    up = np.maximum.accumulate(strokes.up) if len(part.key) else strokes.up
-    for k in np.flatnonzero(np.abs(np.diff(place)) > 0.07):
-        begin, end = min(up[k], strokes.touch[k + 1] - 0.08), strokes.touch[k + 1]
-        inside = slice(*np.searchsorted(times, (begin, end)))
-        u = (times[inside] - begin) / (end - begin)
-        height = min(0.12 * abs(place[k + 1] - place[k]), 0.035, 0.12 * (end - begin))
-        arc[inside] = np.maximum(arc[inside], height * (4.0 * u * (1.0 - u)) ** 2)
-    return arc
-
-
-def _weight_drops(part: "Part", times: Array) -> Array:
-    """The arm's weight: before a loud note the wrist rises a little, with the note it drops, then it comes back."""
-    drop = np.zeros_like(times)
-    strike, loudness = part.strokes.strike, part.loudness
-    previous = np.concatenate([[-np.inf], strike[:-1]])
-    room = np.clip((strike - previous) / 0.5, 0.0, 1.0) ** 2  # no time for it in fast playing
-    for moment, size in zip(strike, _DROP * np.clip(loudness - 0.35, 0.0, 0.5) / 0.5 * room, strict=True):
-        if size < 0.0003:
-            continue
-        inside = slice(*np.searchsorted(times, (moment - 0.32, moment + 0.35)))
-        t = times[inside] - moment
-        lift = 0.6 * np.exp(-(((t + 0.15) / 0.07) ** 2))
-        fall = np.exp(-(((t - 0.05) / 0.09) ** 2))
-        push = size * (lift - fall)
-        drop[inside] = np.where(np.abs(push) > np.abs(drop[inside]), push, drop[inside])
-    return drop
-
-
-def _rolls(part: "Part", times: Array) -> Array:
-    """Supination: the forearm leans to the finger that plays; what makes trills and tremolos easy."""
-    if not len(part.key):
-        return np.zeros_like(times)
-    lean = _ROLL * (part.finger - 2.0) / 2.0  # little finger plays: thumb's side up
-    moments, first = np.unique(np.round(part.strokes.strike, 2), return_index=True)
-    sums = np.add.reduceat(lean, first) / np.diff(np.append(first, len(lean)))
-    roll = np.interp(times, moments, sums)
-    kernel = np.hanning(max(int(0.14 / (times[1] - times[0])) | 1, 3))
-    return np.convolve(np.pad(roll, len(kernel) // 2, mode="edge"), kernel / kernel.sum(), mode="valid")
 
 
 def _turn_out(side: HandSide, place: Array) -> Array:
