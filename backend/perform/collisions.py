@@ -72,27 +72,29 @@ class Collisions:
         self._accumulate((frame, hand), rows, short[frame, hand, finger], (matrix, slope))
 
     def beside_black(self, posed: kinematics.Posed, walls: tuple[Array, Array], system: tuple[Array, Array]) -> None:
-        """Last joints stay out of the black keys between which their fingers play: they rise above them, or come out in front.
+        """Last phalanges and their joints stay out of the black keys between which their fingers play: aside, above or in front.
 
         walls: x (N, H, 5) of the left and the right one's flank; infinite where there is none.
         """
-        place = posed.joints[..., 2, :]
-        out = np.maximum(BLACK_FRONT - place[..., 1], 0.0)
-        up = np.maximum(place[..., 2] - BLACK_HEIGHT, 0.0)
-        for wall, away in zip(walls, (1.0, -1.0), strict=True):
-            aside = np.maximum(away * (place[..., 0] - wall), 0.0)
-            near = aside**2 + out**2 + up**2 < self.last_joint**2
-            frame, hand, finger = np.nonzero(near)
-            if not len(frame):
-                continue
-            gap = np.stack([away * aside[near], -out[near], up[near]], axis=-1)
-            distance = np.linalg.norm(gap, axis=-1)
-            # A joint wholly inside is pushed sideways.
-            direction = np.where(distance[:, None] > 1e-4, gap / np.maximum(distance, 1e-4)[:, None], [away, 0.0, 0.0])
-            link = np.ones(len(frame), dtype=np.intp)
-            change = kinematics.jacobian_at(posed, (frame, hand, finger), place[near], link)
-            rows = (direction[:, None] @ change)[:, 0]
-            self._accumulate((frame, hand), rows, distance - self.last_joint[hand, finger], system)
+        joint = posed.joints[..., 2, :]
+        tip = joint + (posed.distal @ self.local[:, 2:15:3, :, None])[..., 0]
+        for place, radius, link in ((joint, self.last_joint, 1), (tip, self.radius[:, 2:15:3], 2)):
+            out = np.maximum(BLACK_FRONT - place[..., 1], 0.0)
+            up = np.maximum(place[..., 2] - BLACK_HEIGHT, 0.0)
+            for wall, away in zip(walls, (1.0, -1.0), strict=True):
+                aside = np.maximum(away * (place[..., 0] - wall), 0.0)
+                near = aside**2 + out**2 + up**2 < radius**2
+                frame, hand, finger = np.nonzero(near)
+                if not len(frame):
+                    continue
+                gap = np.stack([away * aside[near], -out[near], up[near]], axis=-1)
+                distance = np.linalg.norm(gap, axis=-1)
+                # What is wholly inside is pushed sideways.
+                direction = np.where(distance[:, None] > 1e-4, gap / np.maximum(distance, 1e-4)[:, None], [away, 0.0, 0.0])
+                links = np.full(len(frame), link)
+                change = kinematics.jacobian_at(posed, (frame, hand, finger), place[near], links)
+                rows = (direction[:, None] @ change)[:, 0]
+                self._accumulate((frame, hand), rows, distance - radius[hand, finger], system)
 
     def _places(self, posed: kinematics.Posed) -> Array:
         """(N, H, 17, 3)."""

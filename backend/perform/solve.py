@@ -179,7 +179,7 @@ class _Problem:
         self.targets = targets.flat()
         self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
         self.collisions = Collisions(skeleton, softness=settings.collision, outlier=settings.outlier)
-        aimed = self.targets.x_weight > settings.on_key**-2
+        aimed = self.targets.x_weight > 0.0
         self.walls = np.where(aimed, self.targets.tail_low, -np.inf), np.where(aimed, self.targets.tail_high, np.inf)
 
     def run(self, cancelled: Callable[[], bool]) -> Array:
