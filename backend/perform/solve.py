@@ -178,6 +178,7 @@ class _Problem:
         self.prior = prior.reshape(-1, 2, anatomy.DOFS)
         self.targets = targets.flat()
         self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
+        self.swing, self.last_step = np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
         self.collisions = Collisions(skeleton, softness=settings.collision, outlier=settings.outlier)
         aimed = self.targets.x_weight > 0.0
         self.walls = np.where(aimed, self.targets.tail_low, -np.inf), np.where(aimed, self.targets.tail_high, np.inf)
@@ -212,11 +213,22 @@ class _Problem:
         matrix[..., diagonal, diagonal] += (1.0 + settings.damping) * settings.prior**-2 + (over != 0.0) * settings.limit**-2
         slope += away * settings.prior**-2 + over * settings.limit**-2
         in_time = self._by_window(away)
+        matrix[..., diagonal, diagonal] *= 1.0 + self.swing[..., None]
         right = -self._by_window(slope) - self.smoothness * block_solver.apply_second_differences(in_time)
         step = block_solver.solve(self._by_window(matrix), self.smoothness, right)
         step = np.moveaxis(step.reshape(self.windows, 2, self.frames, -1), 1, 2).reshape(dofs.shape)
+        self._note_swings(step)
         turn = np.abs(step[..., 3:]).max(axis=-1, keepdims=True)
         return step * np.minimum(1.0, settings.largest_turn / np.maximum(turn, 1e-9))
+
+    def _note_swings(self, step: Array) -> None:
+        """Where a step takes back the last one, the next is damped more; where it goes on, less."""
+        scaled = step / self.settings.prior
+        back = np.sum(scaled * self.last_step, axis=-1)
+        size = np.sqrt(np.sum(scaled**2, axis=-1) * np.sum(self.last_step**2, axis=-1))
+        swings = back < -0.3 * size
+        self.swing = np.where(swings, np.minimum(np.maximum(4.0 * self.swing, 0.1), 10.0), 0.3 * self.swing)
+        self.last_step = scaled
 
     def _by_window(self, values: Array) -> Array:
         """(N, H, ...) to (windows x H, frames, ...)."""
