@@ -16,7 +16,8 @@ Index = NDArray[np.intp]
 _PALM = -2  # the `link` of a sphere that no finger's hinge moves
 _MIDDLE = (0.5, 0.55, 0.6)  # where along its phalanx a sphere sits
 _SOFT = 0.92  # skin gives way: a sphere's share of the flesh's half thickness
-_SINK = 0.001  # metres that a last joint may sink below the keys' tops
+_JOINT = 1.05  # the same at a last joint: bent, its skin stands out
+_FREE = 0.0004  # metres that a last joint stays above the keys' tops
 _NEAR = 0.26  # metres between wrists within which hands can touch
 _OVER = 0.012  # metres by which the hand that goes over counts as higher,
 _BESIDE = 0.012  # and by which hands that are not crossed count as farther apart
@@ -51,7 +52,7 @@ class Collisions:
             [skeleton.radius[:, chains].reshape(2, 15), np.repeat(skeleton.radius[:, :1], 2, axis=1)], axis=1
         )
 
-        self.last_joint = _SOFT * skeleton.radius[:, chains[:, 1]]  # (H, 5)
+        self.last_joint = _JOINT * skeleton.radius[:, chains[:, 1]]  # (H, 5)
 
     def add(self, posed: kinematics.Posed, matrix: Array, slope: Array) -> None:
         """Add normal equations of all overlaps to matrix (N, H, D, D) and slope (N, H, D)."""
@@ -63,7 +64,7 @@ class Collisions:
     def _above_keys(self, posed: kinematics.Posed, matrix: Array, slope: Array) -> None:
         """Last joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses neighbours."""
         place = posed.joints[..., 2, :]
-        short = place[..., 2] - self.last_joint + _SINK
+        short = place[..., 2] - self.last_joint - _FREE
         frame, hand, finger = np.nonzero((short < 0.0) & (place[..., 1] > -self.last_joint))
         if not len(frame):
             return
