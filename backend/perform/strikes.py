@@ -75,7 +75,8 @@ def _make_way(
             moves_in = held > TOGETHER and _moves_in(other, now)
             if same_finger or moves_in or (conflict > GIVE and (held > TOGETHER or rolled)):
                 way = (LIFT if same_finger or conflict > GIVE else IN_TIME) + conflict / FINGER_SPEED
-                release[other.index] = min(release[other.index], time - min(way, 0.5 * held))
+                latest = held - SHORTEST_PRESS if rolled else 0.5 * held
+                release[other.index] = min(release[other.index], time - min(way, latest))
         down[side] = [*stays, now]
 
 

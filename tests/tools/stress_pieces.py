@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes short pieces that ask of two hands what etudes, showpieces and careless files ask: `python -m tests.tools.stress_pieces FOLDER`.
+"""Writes short pieces that ask of two hands what etudes, showpieces and careless files ask.
 
-Each hand has a track of its own, but for what is said otherwise. The pieces are always the same.
+`python -m tests.tools.stress_pieces FOLDER`. Each hand has a track of its own, but for what is said otherwise. The pieces are
+always the same.
 """
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,8 +98,8 @@ def double_third_trills() -> Hands:
 
 def tremolos() -> Hands:
     """Octaves, then chords broken in two; both hands."""
-    right: list[tuple[tuple[Strike, ...], float]] = [((72, 84) * 12, 1 / 12), (((64, 67), 72) * 12, 1 / 12)]
-    left: list[tuple[tuple[Strike, ...], float]] = [((36, 48) * 12, 1 / 12), (((43, 48), 52) * 12, 1 / 12)]
+    right: list[tuple[Sequence[Strike], float]] = [((72, 84) * 12, 1 / 12), (((64, 67), 72) * 12, 1 / 12)]
+    left: list[tuple[Sequence[Strike], float]] = [((36, 48) * 12, 1 / 12), (((43, 48), 52) * 12, 1 / 12)]
     return joined(right), joined(left)
 
 
