@@ -119,11 +119,21 @@ class _Strike:
     def settle(self, group: list[int], side: HandSide) -> None:
         mine = list(group)
         while len(mine) > 1 and (len(mine) > FINGERS or self._width(mine) > self.reach):
-            inner = (min if side is HandSide.RIGHT else max)(mine, key=lambda i: self.x[i])
-            if not self._other_takes(inner, side):
+            spare = self._spare(mine, side)
+            if not self._other_takes(spare, side):
                 break
-            mine.remove(inner)
+            mine.remove(spare)
         self._drop_or_roll(mine, side)
+
+    def _spare(self, mine: list[int], side: HandSide) -> int:
+        """The note that the hand can best do without: the innermost, but one that is not fixed where there is one.
+
+        Of a chord that is too wide only one of its ends will do. Where the file tells all hands, none counts as fixed.
+        """
+        ordered = sorted(mine, key=lambda i: self.x[i], reverse=side is HandSide.LEFT)
+        candidates = ordered if len(mine) > FINGERS else (ordered[0], ordered[-1])
+        notes = self.score.notes
+        return next((i for i in candidates if notes[i].hand is None and notes[i].finger is None), ordered[0])
 
     def _width(self, indices: list[int]) -> float:
         return float(np.ptp(self.x[indices]))
@@ -158,8 +168,7 @@ class _Strike:
             gaps = [self.x[c] - self.x[a] for a, c in zip(ordered, ordered[2:], strict=False)]
             self._drop(mine, ordered[1 + int(np.argmin(gaps))], "no finger is free")
         while len(mine) > 1 and self._width(mine) > self.reach + WIDEST_ROLL:
-            inner = (min if side is HandSide.RIGHT else max)(mine, key=lambda i: self.x[i])
-            self._drop(mine, inner, "out of reach")
+            self._drop(mine, self._spare(mine, side), "out of reach")
         excess = self._width(mine) - self.reach
         if excess > 0:
             roll(self.score, self.result, mine, excess)
