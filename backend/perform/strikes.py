@@ -11,6 +11,7 @@ from s2c_blender.wire.keyboard import LOWEST, Keyboard
 from s2c_blender.wire.notes import UNPLAYED, Score
 
 from .fingering_costs import CostTables
+from .hand_slices import SLIDE_PACE
 from .playable import TOGETHER, Playable
 
 Array = NDArray[np.float64]
@@ -69,6 +70,9 @@ def _make_way(
             if release[other.index] < time - LONGEST_WAY or other.key == now.key:
                 continue
             stays.append(other)
+            if _slides(other, now, time - strike[other.index]):
+                release[other.index] = time
+                continue
             conflict = tables[side].conflict[other.key, now.key, other.finger, now.finger] / 1000.0
             held = time - strike[other.index]
             same_finger = other.finger == now.finger
@@ -81,6 +85,12 @@ def _make_way(
                 latest = held - SHORTEST_PRESS if rolled else 0.5 * held
                 release[other.index] = min(release[other.index], time - min(way, latest))
         down[side] = [*stays, now]
+
+
+def _slides(other: _Down, now: _Down, interval: float) -> bool:
+    """Whether one finger goes on to the neighbouring key of that colour without leaving the keys."""
+    near = abs(now.key - other.key) <= 3 and _BLACK[now.key] == _BLACK[other.key]
+    return near and now.finger == other.finger and interval <= SLIDE_PACE
 
 
 def _moves_in(other: _Down, now: _Down) -> bool:

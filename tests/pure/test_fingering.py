@@ -294,8 +294,15 @@ def test_no_chord_is_spread_beyond_the_hand():
 
 @pytest.mark.parametrize(("pitches", "number"), [((60, 62, 64, 65, 67, 69, 71, 72, 74), 3), ((73, 70, 68, 66, 63, 61, 58), 1)])
 def test_a_glissando_is_one_finger(pitches, number):
-    assert set(finger(line(pitches, step=0.03)).finger.tolist()) == {number}
+    for step in (0.025, 0.03, 0.04):
+        assert set(finger(line(pitches, step=step)).finger.tolist()) == {number}
     assert len(set(finger(line(pitches, step=0.1)).finger.tolist())) > 3
+
+
+def test_a_sliding_finger_leaves_each_key_only_for_the_next():
+    score = line((60, 62, 64, 65, 67, 69, 71, 72, 74), step=0.04)
+    result = finger(score)
+    assert result.release[:-1] == pytest.approx(result.strike[1:])
 
 
 def test_no_finger_takes_two_keys_in_a_hurry():
