@@ -20,6 +20,7 @@ ONE_STROKE = 0.05  # seconds between onsets of one pitch that are one stroke of 
 BARELY_HELD = 0.06  # seconds: a note that ends so soon after a strike does not bind its finger
 ROLL = 0.04  # seconds to either side of the onset over which a wide chord may be rolled
 ROLL_SPEED = 0.25  # metres a second at which the hand opens in a roll
+SHORTEST_ROLL = 0.07  # seconds: below that two fingers too far apart for one hand would both be on their keys
 WIDEST_ROLL = 0.09  # metres beyond the reach that a roll bridges
 FINGERS = 5
 LONGEST_LOOK = 8.0  # seconds back in which held notes are looked for
@@ -58,7 +59,7 @@ def roll(score: Score, playable: Playable, chord: list[int], excess: float) -> N
     ordered = sorted(chord, key=lambda i: notes[i].pitch)
     x = Keyboard().x[[notes[i].pitch - LOWEST for i in ordered]]
     onsets = np.array([notes[i].onset for i in ordered])
-    half = float(np.clip(excess / ROLL_SPEED, 0.07, 2 * ROLL)) / 2
+    half = float(np.clip(excess / ROLL_SPEED, SHORTEST_ROLL, 2 * ROLL)) / 2
     # Linear in place, not in rank: the hand travels evenly.
     wanted = onsets.mean() + half * ((x - x[0]) / (x[-1] - x[0]) * 2.0 - 1.0)
     playable.delay[ordered] = np.clip(wanted - onsets, -ROLL, ROLL)
