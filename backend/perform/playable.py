@@ -19,7 +19,8 @@ TOGETHER = 0.03  # seconds between onsets that are one strike of the hand
 ONE_STROKE = 0.05  # seconds between onsets of one pitch that are one stroke of its key
 BARELY_HELD = 0.06  # seconds: a note that ends so soon after a strike does not bind its finger
 ROLL = 0.04  # seconds to either side of the onset over which a wide chord may be rolled
-ROLL_SPEED = 1.2  # metres a second at which the hand opens in a roll
+ROLL_SPEED = 0.25  # metres a second at which the hand opens in a roll
+SHORTEST_ROLL = 0.07  # seconds: below that two fingers too far apart for one hand would both be on their keys
 WIDEST_ROLL = 0.09  # metres beyond the reach that a roll bridges
 FINGERS = 5
 LONGEST_LOOK = 8.0  # seconds back in which held notes are looked for
@@ -58,7 +59,7 @@ def roll(score: Score, playable: Playable, chord: list[int], excess: float) -> N
     ordered = sorted(chord, key=lambda i: notes[i].pitch)
     x = Keyboard().x[[notes[i].pitch - LOWEST for i in ordered]]
     onsets = np.array([notes[i].onset for i in ordered])
-    half = float(np.clip(excess / ROLL_SPEED, 0.03, 2 * ROLL)) / 2
+    half = float(np.clip(excess / ROLL_SPEED, SHORTEST_ROLL, 2 * ROLL)) / 2
     # Linear in place, not in rank: the hand travels evenly.
     wanted = onsets.mean() + half * ((x - x[0]) / (x[-1] - x[0]) * 2.0 - 1.0)
     playable.delay[ordered] = np.clip(wanted - onsets, -ROLL, ROLL)
@@ -119,11 +120,21 @@ class _Strike:
     def settle(self, group: list[int], side: HandSide) -> None:
         mine = list(group)
         while len(mine) > 1 and (len(mine) > FINGERS or self._width(mine) > self.reach):
-            inner = (min if side is HandSide.RIGHT else max)(mine, key=lambda i: self.x[i])
-            if not self._other_takes(inner, side):
+            spare = self._spare(mine, side)
+            if not self._other_takes(spare, side):
                 break
-            mine.remove(inner)
+            mine.remove(spare)
         self._drop_or_roll(mine, side)
+
+    def _spare(self, mine: list[int], side: HandSide) -> int:
+        """The note that the hand can best do without: the innermost, but one that is not fixed where there is one.
+
+        Of a chord that is too wide only one of its ends will do. Where the file tells all hands, none counts as fixed.
+        """
+        ordered = sorted(mine, key=lambda i: self.x[i], reverse=side is HandSide.LEFT)
+        candidates = ordered if len(mine) > FINGERS else (ordered[0], ordered[-1])
+        notes = self.score.notes
+        return next((i for i in candidates if notes[i].hand is None and notes[i].finger is None), ordered[0])
 
     def _width(self, indices: list[int]) -> float:
         return float(np.ptp(self.x[indices]))
@@ -158,8 +169,7 @@ class _Strike:
             gaps = [self.x[c] - self.x[a] for a, c in zip(ordered, ordered[2:], strict=False)]
             self._drop(mine, ordered[1 + int(np.argmin(gaps))], "no finger is free")
         while len(mine) > 1 and self._width(mine) > self.reach + WIDEST_ROLL:
-            inner = (min if side is HandSide.RIGHT else max)(mine, key=lambda i: self.x[i])
-            self._drop(mine, inner, "out of reach")
+            self._drop(mine, self._spare(mine, side), "out of reach")
         excess = self._width(mine) - self.reach
         if excess > 0:
             roll(self.score, self.result, mine, excess)

@@ -11,6 +11,7 @@ from s2c_blender.wire.keyboard import LOWEST, Keyboard
 from s2c_blender.wire.notes import UNPLAYED, Score
 
 from .fingering_costs import CostTables
+from .hand_slices import SLIDE_PACE
 from .playable import TOGETHER, Playable
 
 Array = NDArray[np.float64]
@@ -20,6 +21,7 @@ _BLACK = Keyboard().black
 RETURN_TIME = 0.05  # seconds that a key is given to rise before it is struck again; half the interval where that is short
 SHORTEST_PRESS = 0.03
 LIFT = 0.055  # seconds from leaving one key to striking the next: the key rises, the next goes down; without the way between
+CLIMB = 0.03  # seconds more for a finger's way from a white key onto a black one
 FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
 IN_TIME = 0.028  # seconds from leaving a white key to the strike for which the hand has to go in
 GIVE = 0.012  # metres beyond the practical stretch that a hand gives rather than let a key go
@@ -68,6 +70,9 @@ def _make_way(
             if release[other.index] < time - LONGEST_WAY or other.key == now.key:
                 continue
             stays.append(other)
+            if _slides(other, now, time - strike[other.index]):
+                release[other.index] = time
+                continue
             conflict = tables[side].conflict[other.key, now.key, other.finger, now.finger] / 1000.0
             held = time - strike[other.index]
             same_finger = other.finger == now.finger
@@ -75,8 +80,17 @@ def _make_way(
             moves_in = held > TOGETHER and _moves_in(other, now)
             if same_finger or moves_in or (conflict > GIVE and (held > TOGETHER or rolled)):
                 way = (LIFT if same_finger or conflict > GIVE else IN_TIME) + conflict / FINGER_SPEED
-                release[other.index] = min(release[other.index], time - min(way, 0.5 * held))
+                if same_finger and _BLACK[now.key] and not _BLACK[other.key]:
+                    way += CLIMB
+                latest = held - SHORTEST_PRESS if rolled else 0.5 * held
+                release[other.index] = min(release[other.index], time - min(way, latest))
         down[side] = [*stays, now]
+
+
+def _slides(other: _Down, now: _Down, interval: float) -> bool:
+    """Whether one finger goes on to the neighbouring key of that colour without leaving the keys."""
+    near = abs(now.key - other.key) <= 3 and _BLACK[now.key] == _BLACK[other.key]
+    return near and now.finger == other.finger and interval <= SLIDE_PACE
 
 
 def _moves_in(other: _Down, now: _Down) -> bool:

@@ -25,6 +25,8 @@ SHORTEST_GAP = 0.040  # from there to the next strike; a shorter one lets the ke
 SETTLE = 0.015  # a finger's way from key to key: lifting off and coming down,
 FINGER_SPEED = 2.5  # and metres per second between
 SEMITONE = 0.0137  # mean width
+FINGERS = range(1, 6)
+REACH = 0.2  # metres between keys that a hand does not touch at one time
 HIGHEST_TURN = 0.25  # share at which a key turns round again when it is struck as fast as can be
 _END_SLOPE = 1.0  # speed at the key bottom, in travels per attack: keys are stopped by felt, not by the finger
 
@@ -112,7 +114,10 @@ def key_motion(score: Score, fingering: Fingering) -> KeyMotion:
     release = np.where(fingering.played, fingering.release, [note.offset for note in notes]).astype(float)
     leader = _leaders(key, strike)
     last = np.full(len(notes), -np.inf)
-    np.maximum.at(last, leader, release)
+    # A doubled note rests on the finger that strikes for it: it does not hold the key any longer than that finger does.
+    by_finger = np.zeros(len(notes), dtype=bool)
+    np.logical_or.at(by_finger, leader, fingering.played)
+    np.maximum.at(last, leader, np.where(fingering.played | ~by_finger[leader], release, -np.inf))
     loudest = np.zeros(len(notes))
     np.maximum.at(loudest, leader, velocity)
 
@@ -140,6 +145,10 @@ def _finger_free(key: NDArray[np.intp], strike: Array, release: Array, fingering
         if before is not None and key[before] != key[note]:
             way = abs(int(key[note]) - int(key[before])) * SEMITONE
             free[note] = release[before] + HALF_RISE + SETTLE + way / FINGER_SPEED
+        for number in FINGERS:
+            other = previous.get((finger[0], number))
+            if other is not None and abs(int(key[note]) - int(key[other])) * SEMITONE > REACH:
+                free[note] = max(free[note], release[other] + HALF_RISE)
         previous[finger] = int(note)
     return free
 

@@ -62,6 +62,15 @@ def test_harmonic_minor_scales(octaves):
     assert agreement(runs(textbook.HARMONIC_MINOR, textbook.HARMONIC_MINOR_STEPS, octaves)) >= 0.95
 
 
+def test_melodic_minor_scales_going_up():
+    cases = []
+    for entry in textbook.MELODIC_MINOR.values():
+        for hand in HandSide:
+            pitches, allowed = textbook.run_up_and_down(entry, textbook.MELODIC_MINOR_STEPS, octaves=3, left=hand is LEFT)
+            cases.append((pitches[:22], allowed[:22], hand))
+    assert agreement(cases) >= 0.95
+
+
 def test_chromatic_scales():
     pitches = [*range(48, 73), *range(71, 47, -1)]
     cases = [
@@ -73,7 +82,11 @@ def test_chromatic_scales():
 
 @pytest.mark.parametrize(
     ("table", "steps"),
-    [(textbook.MAJOR_ARPEGGIO, textbook.MAJOR_TRIAD), (textbook.MINOR_ARPEGGIO, textbook.MINOR_TRIAD)],
+    [
+        (textbook.MAJOR_ARPEGGIO, textbook.MAJOR_TRIAD),
+        (textbook.MINOR_ARPEGGIO, textbook.MINOR_TRIAD),
+        (textbook.DOMINANT_SEVENTH_ARPEGGIO, textbook.DOMINANT_SEVENTH),
+    ],
 )
 def test_arpeggios(table, steps):
     assert agreement(runs(table, steps, 2) + runs(table, steps, 3)) >= 0.95
@@ -90,7 +103,8 @@ def test_broken_chords():
     assert agreement(cases) >= 0.95
 
 
-def test_scales_in_double_thirds():
+@pytest.mark.parametrize("steps", [textbook.MAJOR_STEPS, textbook.HARMONIC_MINOR_STEPS])
+def test_scales_in_double_thirds(steps):
     """Pairs that methods use, bound: 1-3, 2-4, 3-5, on black keys 1-4 and 2-5, at the ends 1-2.
 
     No pair twice in a row, and the lower fingers (of the right hand, rising) change in order or over the thumb. Methods
@@ -100,12 +114,12 @@ def test_scales_in_double_thirds():
     for tonic in range(12):
         for hand in HandSide:
             base = (48 if hand is RIGHT else 24) + tonic
-            scale = [base + 12 * octave + step for octave in range(4) for step in textbook.MAJOR_STEPS]
+            scale = [base + 12 * octave + step for octave in range(4) for step in steps]
             thirds = [(scale[i], scale[i + 2]) for i in range(15)]
             got = finger(line(thirds + thirds[-2::-1], hand, step=0.3)).finger.reshape(-1, 2)
             got = (got[:, ::-1] if hand is LEFT else got).tolist()
             for i, pair in enumerate(got):
-                usual = pair in ([1, 3], [2, 4], [3, 5], [1, 4], [2, 5]) or (pair == [1, 2] and i in (0, 14, 28))
+                usual = pair in textbook.THIRDS or (pair == textbook.THIRDS_AT_THE_ENDS and i in (0, 14, 28))
                 bound = i == 0 or pair != got[i - 1]
                 away = (i <= 14) == (hand is RIGHT)
                 ordered = i == 0 or 1 in (pair[0], got[i - 1][0]) or (pair[0] > got[i - 1][0]) == away
@@ -280,8 +294,15 @@ def test_no_chord_is_spread_beyond_the_hand():
 
 @pytest.mark.parametrize(("pitches", "number"), [((60, 62, 64, 65, 67, 69, 71, 72, 74), 3), ((73, 70, 68, 66, 63, 61, 58), 1)])
 def test_a_glissando_is_one_finger(pitches, number):
-    assert set(finger(line(pitches, step=0.03)).finger.tolist()) == {number}
+    for step in (0.025, 0.03, 0.04):
+        assert set(finger(line(pitches, step=step)).finger.tolist()) == {number}
     assert len(set(finger(line(pitches, step=0.1)).finger.tolist())) > 3
+
+
+def test_a_sliding_finger_leaves_each_key_only_for_the_next():
+    score = line((60, 62, 64, 65, 67, 69, 71, 72, 74), step=0.04)
+    result = finger(score)
+    assert result.release[:-1] == pytest.approx(result.strike[1:])
 
 
 def test_no_finger_takes_two_keys_in_a_hurry():

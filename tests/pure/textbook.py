@@ -36,8 +36,22 @@ HARMONIC_MINOR = {
     "Eb": (3, "3123412", "[23]", "3", "2143213", "2", "2"),
     "Bb": (10, "4123123", "[24]", "4", "2132143", "2", "2"),
 }
+# The melodic scale going up, where a raised sixth that becomes a black key moves the thumb or brings in a choice; the other
+# keys are fingered as the harmonic scale.
+MELODIC_MINOR = {
+    **HARMONIC_MINOR,
+    "F#": (6, "[23][34]12341", "[23]", "[23]", "4321321", "4", "[24]"),
+    "C#": (1, "[23][34]12341", "[23]", "[23]", "3214321", "3", "[23]"),
+    "G#": (8, "3412312", "[23]", "3", "32[14][34][23][12][134]", "3", "[23]"),
+    "Bb": (10, "4123123", "[24]", "4", "21[34][23][12][14][34]", "2", "2"),
+}
 MAJOR_STEPS = (0, 2, 4, 5, 7, 9, 11)
 HARMONIC_MINOR_STEPS = (0, 2, 3, 5, 7, 8, 11)
+MELODIC_MINOR_STEPS = (0, 2, 3, 5, 7, 9, 11)
+
+# Pairs of fingers that take thirds in scales: bound, and at a run's ends.
+THIRDS = ([1, 3], [2, 4], [3, 5], [1, 4], [2, 5])
+THIRDS_AT_THE_ENDS = [1, 2]
 
 # Chromatic scale from C: fingers by pitch class. Right and left; 1 on white and 3 on black keys, 2 where two whites meet.
 CHROMATIC_RIGHT = "231312313131"
@@ -72,8 +86,14 @@ MINOR_ARPEGGIO = {
     "G#": (8, "412", "[24]", "4", "214", "2", "2"),
     "Bb": (10, "231", "[23]", "[23]", "321", "3", "[23]"),
 }
+# Dominant sevenths on white keys: one hand's position to an octave.
+DOMINANT_SEVENTH_ARPEGGIO = {
+    name: (tonic, "1234", "1", "5", "1432", "5", "1")
+    for name, tonic in (("C", 0), ("D", 2), ("E", 4), ("F", 5), ("G", 7), ("A", 9), ("B", 11))
+}
 MAJOR_TRIAD = (0, 4, 7)
 MINOR_TRIAD = (0, 3, 7)
+DOMINANT_SEVENTH = (0, 4, 7, 10)
 
 # Broken chords of four notes in close position, each rising chord fingered on its own: root position, first and second
 # inversion. (intervals from the lowest note, right hand, left hand)
