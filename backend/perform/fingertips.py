@@ -16,6 +16,7 @@ from s2c_blender.wire.keyboard import (
     Keyboard,
 )
 
+from . import slides
 from .easing import hermite
 from .targets import Targets
 
@@ -87,6 +88,23 @@ class _Fingertip:
         for k, note in enumerate(self.own):
             self._aim(k, int(self.part.key[note]), keyboard, times)
             self._press(k, int(self.part.key[note]), keyboard, (times, motion))
+        for chosen in slides.find_slides(self.part.key[self.own], self.strike, keyboard):
+            self._slide(self.own[chosen], keyboard, times)
+
+    def _slide(self, notes: NDArray[np.intp], keyboard: Keyboard, times: Array) -> None:
+        part = self.part.take(notes)
+        black = bool(keyboard.black[part.key[0]])
+        wishes = slides.slide_wishes(part.strokes, keyboard=keyboard, times=times, side_weight=SIDE_SPREAD**-2)
+        for frames, columns in wishes:
+            for name, value in columns.items():
+                self._put(name, frames, value)
+        frames, _ = wishes[1]
+        self._put("y_weight", frames, DEPTH_SPREAD**-2)
+        self._put("y_low", frames, BLACK_NEAR[self.column[1]] if black else WHITE_FRONT)
+        self._put("y_high", frames, BLACK_FAR if black else slides.FRONT)
+        self._put("over_black", frames, 0.0)
+        self._put("clearance", frames, -np.inf)
+        self._put("height_weight", frames, CONTACT_SPREAD**-2)
 
     def _put(self, name: str, frames: slice, value: Array | float) -> None:
         getattr(self.targets, name)[frames, self.column[0], self.column[1]] = value

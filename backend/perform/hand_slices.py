@@ -12,7 +12,7 @@ from .fingering_costs import reach
 from .playable import BARELY_HELD, TOGETHER, Playable
 
 MOST_KEYS = 5  # under one hand
-SLIDE_PACE = 0.045  # seconds between the notes of a glissando, at most
+SLIDE_PACE = 0.052  # seconds between the notes of a glissando, at most
 SHORTEST_SLIDE = 7  # notes
 SLIDE = 400.0  # cost of another finger than the one that slides: less than the person's wish, more than anything else
 
