@@ -21,7 +21,6 @@ _BLACK = Keyboard().black
 RETURN_TIME = 0.05  # seconds that a key is given to rise before it is struck again; half the interval where that is short
 SHORTEST_PRESS = 0.03
 LIFT = 0.055  # seconds from leaving one key to striking the next: the key rises, the next goes down; without the way between
-CLIMB = 0.03  # seconds more for a finger's way from a white key onto a black one
 FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
 IN_TIME = 0.028  # seconds from leaving a white key to the strike for which the hand has to go in
 GIVE = 0.012  # metres beyond the practical stretch that a hand gives rather than let a key go
@@ -80,8 +79,6 @@ def _make_way(
             moves_in = held > TOGETHER and _moves_in(other, now)
             if same_finger or moves_in or (conflict > GIVE and (held > TOGETHER or rolled)):
                 way = (LIFT if same_finger or conflict > GIVE else IN_TIME) + conflict / FINGER_SPEED
-                if same_finger and _BLACK[now.key] and not _BLACK[other.key]:
-                    way += CLIMB
                 latest = held - SHORTEST_PRESS if rolled else 0.5 * held
                 release[other.index] = min(release[other.index], time - min(way, latest))
         down[side] = [*stays, now]
