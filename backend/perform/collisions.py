@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps fingers from each other, hands from each other and joints from the keys: spheres along phalanges and palms."""
+"""What keeps fingers from each other, hands from each other and joints from the keys: capsules along phalanges and palms."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,28 +9,32 @@ from s2c_blender.wire.hands import FINGER_JOINTS, HandSide
 from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT
 
 from . import kinematics
+from .capsules import closest_points
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-_PALM = -2  # the `link` of a sphere that no finger's hinge moves
-_MIDDLE = (0.5, 0.55, 0.6)  # where along its phalanx a sphere sits
-_SOFT = 0.92  # skin gives way: a sphere's share of the flesh's half thickness
+_PALM = -2  # the `link` of a capsule that no finger's hinge moves
+_SOFT = 0.92  # skin gives way: a capsule's share of the flesh's half thickness
 _JOINT = 1.05  # the same at a last joint: bent, its skin stands out
+_TIP = 0.6  # where along a last phalanx its flesh is that thick
+_KEYS = 2.0  # how much harder keys are than skin
 _FREE = 0.0004  # metres that a last joint stays above the keys' tops
 _NEAR = 0.26  # metres between wrists within which hands can touch
 _OVER = 0.012  # metres by which the hand that goes over counts as higher,
 _BESIDE = 0.012  # and by which hands that are not crossed count as farther apart
+_IN_ORDER = 0.003  # metres by which neighbouring fingers count as farther apart: they do not change places
 
-# Spheres: three for each finger (its phalanges), then two in the palm.
-_FINGER = np.array([finger for finger in range(5) for _ in range(3)] + [0, 0])
-_LINK = np.array([0, 1, 2] * 5 + [_PALM, _PALM])
+# Capsules: three for each finger (its phalanges), then the palm's, from the wrist to the knuckles of four fingers.
+_PALM_FINGERS = (1, 2, 3, 4)
+_FINGER = np.array([finger for finger in range(5) for _ in range(3)] + list(_PALM_FINGERS))
+_LINK = np.array([0, 1, 2] * 5 + [_PALM] * len(_PALM_FINGERS))
 
 
 def _neighbours() -> tuple[Index, Index]:
-    """Pairs of spheres of one hand that may meet: outer phalanges of neighbouring fingers; the thumb below the long ones."""
+    """Pairs of capsules of one hand that may meet: outer phalanges of neighbouring fingers; the thumb and the long ones."""
     pairs = [(3 * a + i, 3 * a + 3 + j) for a in range(4) for i in (1, 2) for j in (1, 2)]
-    pairs += [(2, 3 * finger + j) for finger in (2, 3) for j in (1, 2)]
+    pairs += [(2, 3 * finger + j) for finger in (2, 3, 4) for j in (1, 2)]
     first, second = np.array(pairs).T
     return first, second
 
@@ -39,27 +43,26 @@ _FIRST, _SECOND = _neighbours()
 
 
 class Collisions:
-    """Spheres of a pair of hands. Metres: an overlap's standard deviation `softness`; from `outlier` on it pulls no harder."""
+    """Capsules of a pair of hands. Metres: an overlap's standard deviation `softness`; from `outlier` on it pulls no harder."""
 
     def __init__(self, skeleton: HandSkeleton, *, softness: float, outlier: float) -> None:
         self.softness, self.outlier = softness, outlier
         chains = np.array(FINGER_JOINTS)
-        ends = np.concatenate([skeleton.rest[:, chains], skeleton.tips[:, :, None]], axis=2)  # (H, 5, 4, 3)
-        fingers = (ends[:, :, 1:] - ends[:, :, :-1]) * np.array(_MIDDLE)[:, None]
-        palm = 0.62 * skeleton.rest[:, [FINGER_JOINTS[1][0], FINGER_JOINTS[4][0]]]
-        self.local = np.concatenate([fingers.reshape(2, 15, 3), palm], axis=1)  # (H, 17, 3)
-        self.radius = _SOFT * np.concatenate(
-            [skeleton.radius[:, chains].reshape(2, 15), np.repeat(skeleton.radius[:, :1], 2, axis=1)], axis=1
-        )
-
-        self.last_joint = _JOINT * skeleton.radius[:, chains[:, 1]]  # (H, 5)
+        flesh = skeleton.radius[:, chains]  # (H, 5, 3)
+        last = skeleton.tips - skeleton.rest[:, chains[:, 2]]
+        length = np.linalg.norm(last, axis=-1)
+        self.tip = last * (1.0 - flesh[..., 2] / length)[..., None]  # (H, 5, 3) where the last capsule ends, from its joint
+        self.pulp = last * _TIP
+        palm = np.repeat(skeleton.radius[:, :1], len(_PALM_FINGERS), axis=1)
+        self.radius = _SOFT * np.concatenate([flesh.reshape(2, 15), palm], axis=1)  # (H, 19)
+        self.last_joint = _JOINT * flesh[..., 1]  # (H, 5)
 
     def add(self, posed: kinematics.Posed, matrix: Array, slope: Array) -> None:
         """Add normal equations of all overlaps to matrix (N, H, D, D) and slope (N, H, D)."""
-        place = self._places(posed)
+        ends = self._ends(posed)
         self._above_keys(posed, matrix, slope)
-        self._within(posed, place, matrix, slope)
-        self._between(posed, place, matrix, slope)
+        self._within(posed, ends, (matrix, slope))
+        self._between(posed, ends, (matrix, slope))
 
     def _above_keys(self, posed: kinematics.Posed, matrix: Array, slope: Array) -> None:
         """Last joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses neighbours."""
@@ -70,7 +73,7 @@ class Collisions:
             return
         link = np.ones(len(frame), dtype=np.intp)
         rows = kinematics.jacobian_at(posed, (frame, hand, finger), place[frame, hand, finger], link)[:, 2]
-        self._accumulate((frame, hand), rows, short[frame, hand, finger], (matrix, slope))
+        self._accumulate((frame, hand), rows, short[frame, hand, finger], (matrix, slope), hardness=_KEYS)
 
     def beside_black(self, posed: kinematics.Posed, walls: tuple[Array, Array], system: tuple[Array, Array]) -> None:
         """Last phalanges and their joints stay out of the black keys between which their fingers play: aside, above or in front.
@@ -78,7 +81,7 @@ class Collisions:
         walls: x (N, H, 5) of the left and the right one's flank; infinite where there is none.
         """
         joint = posed.joints[..., 2, :]
-        tip = joint + (posed.distal @ self.local[:, 2:15:3, :, None])[..., 0]
+        tip = joint + (posed.distal @ self.pulp[..., None])[..., 0]
         for place, radius, link in ((joint, self.last_joint, 1), (tip, self.radius[:, 2:15:3], 2)):
             out = np.maximum(BLACK_FRONT - place[..., 1], 0.0)
             up = np.maximum(place[..., 2] - BLACK_HEIGHT, 0.0)
@@ -95,61 +98,83 @@ class Collisions:
                 links = np.full(len(frame), link)
                 change = kinematics.jacobian_at(posed, (frame, hand, finger), place[near], links)
                 rows = (direction[:, None] @ change)[:, 0]
-                self._accumulate((frame, hand), rows, distance - radius[hand, finger], system)
+                self._accumulate((frame, hand), rows, distance - radius[hand, finger], system, hardness=_KEYS)
 
-    def _places(self, posed: kinematics.Posed) -> Array:
-        """(N, H, 17, 3)."""
-        fingers = posed.joints + (posed.turns @ self.local[:, :15].reshape(2, 5, 3, 3, 1))[..., 0]
-        palm = posed.wrist[:, :, None] + (posed.wrist_turn[:, :, None] @ self.local[:, 15:, :, None])[..., 0]
-        return np.concatenate([fingers.reshape(*fingers.shape[:2], 15, 3), palm], axis=2)
+    def _ends(self, posed: kinematics.Posed) -> tuple[Array, Array]:
+        """Where the capsules' middle lines begin and end, (N, H, 19, 3) each."""
+        joints = posed.joints
+        tip = joints[..., 2, :] + (posed.distal @ self.tip[..., None])[..., 0]
+        last = np.concatenate([joints[..., 1:, :], tip[..., None, :]], axis=-2)
+        knuckles = joints[:, :, _PALM_FINGERS, 0]
+        flat = (*joints.shape[:2], 15, 3)
+        wrist = np.broadcast_to(posed.wrist[:, :, None], knuckles.shape)
+        begin = np.concatenate([joints.reshape(flat), wrist], axis=2)
+        return begin, np.concatenate([last.reshape(flat), knuckles], axis=2)
 
-    def _within(self, posed: kinematics.Posed, place: Array, matrix: Array, slope: Array) -> None:
-        gap = place[:, :, _FIRST] - place[:, :, _SECOND]
+    def _within(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: tuple[Array, Array]) -> None:
+        begin, end = ends
+        middle, half = 0.5 * (begin + end), 0.5 * np.linalg.norm(end - begin, axis=-1)
         allowed = self.radius[:, _FIRST] + self.radius[:, _SECOND]
-        near = np.einsum("nhpi,nhpi->nhp", gap, gap) < allowed**2
+        gap = middle[:, :, _FIRST] - middle[:, :, _SECOND]
+        near = np.einsum("nhpi,nhpi->nhp", gap, gap) < (allowed + half[:, :, _FIRST] + half[:, :, _SECOND]) ** 2
         frame, hand, pair = np.nonzero(near)
-        if not len(frame):
+        first, second = (frame, hand, _FIRST[pair]), (frame, hand, _SECOND[pair])
+        here, there = closest_points((begin[first], end[first]), (begin[second], end[second]))
+        distance = np.linalg.norm(here - there, axis=-1)
+        short = np.flatnonzero(distance < allowed[hand, pair])
+        if not len(short):
             return
-        gap, allowed = gap[frame, hand, pair], allowed[hand, pair]
-        distance, direction = _unit(gap)
-        rows = self._rows(posed, place, (frame, hand, _FIRST[pair]), direction)
-        rows -= self._rows(posed, place, (frame, hand, _SECOND[pair]), direction)
-        self._accumulate((frame, hand), rows, distance - allowed, (matrix, slope))
+        frame, hand, pair, here, there = frame[short], hand[short], pair[short], here[short], there[short]
+        outward = np.where(hand == HandSide.RIGHT, -1.0, 1.0) * np.where(_FINGER[_FIRST[pair]] > 0, _IN_ORDER, 0.0)
+        _, direction = _unit(here - there + outward[:, None] * posed.wrist_turn[frame, hand][:, :, 0])
+        rows = self._rows(posed, (frame, hand, _FIRST[pair]), here, direction)
+        rows -= self._rows(posed, (frame, hand, _SECOND[pair]), there, direction)
+        self._accumulate((frame, hand), rows, distance[short] - allowed[hand, pair], system)
 
-    def _between(self, posed: kinematics.Posed, place: Array, matrix: Array, slope: Array) -> None:
+    def _between(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: tuple[Array, Array]) -> None:
         """The other hand counts as standing still; each gives way by half."""
         wrists = posed.wrist[:, HandSide.RIGHT] - posed.wrist[:, HandSide.LEFT]
         close = np.flatnonzero(np.linalg.norm(wrists, axis=-1) < _NEAR)
         if not len(close):
             return
-        right, left = place[close, HandSide.RIGHT], place[close, HandSide.LEFT]
-        gap = right[:, :, None] - left[:, None]
+        (right, left), (right_end, left_end) = (np.moveaxis(points[close], 1, 0) for points in ends)
         allowed = self.radius[HandSide.RIGHT][:, None] + self.radius[HandSide.LEFT]
-        near = np.einsum("npqi,npqi->npq", gap, gap) < allowed**2
+        reach = 0.5 * (np.linalg.norm(right_end - right, axis=-1)[:, :, None] + np.linalg.norm(left_end - left, axis=-1)[:, None])
+        gap = 0.5 * ((right + right_end)[:, :, None] - (left + left_end)[:, None])
+        near = np.einsum("npqi,npqi->npq", gap, gap) < (allowed + reach) ** 2
         which, first, second = np.nonzero(near)
-        if not len(which):
+        here, there = closest_points((right[which, first], right_end[which, first]), (left[which, second], left_end[which, second]))
+        distance = np.linalg.norm(here - there, axis=-1)
+        short = np.flatnonzero(distance < allowed[first, second])
+        if not len(short):
             return
-        frame = close[which]
-        distance, _ = _unit(gap[which, first, second])
+        frame, first, second = close[which[short]], first[short], second[short]
+        here, there = here[short], there[short]
         # The hand that reaches further in goes over the other one; crossed thumbs go back the way they came.
-        push = gap[which, first, second]
+        push = here - there
         push[:, 2] += np.where(wrists[frame, 1] > 0.0, _OVER, -_OVER)
         push[:, 0] += np.where(wrists[frame, 0] > 0.0, _BESIDE, -_BESIDE)
         _, direction = _unit(push)
-        short = 0.5 * (distance - allowed[first, second])
-        for side, sphere, sign in ((HandSide.RIGHT, first, 1.0), (HandSide.LEFT, second, -1.0)):
+        overlap = distance[short] - allowed[first, second]
+        for side, capsule, point, sign in ((HandSide.RIGHT, first, here, 1.0), (HandSide.LEFT, second, there, -1.0)):
             hand = np.full(len(frame), int(side))
-            rows = sign * self._rows(posed, place, (frame, hand, sphere), direction)
-            self._accumulate((frame, hand), rows, short, (matrix, slope))
+            away = sign * direction
+            # Each gives way by half sideways; upwards the upper one does, for below the lower one there are keys.
+            share = 0.5 + 0.5 * away[:, 2]
+            away[:, 2] = np.maximum(away[:, 2], 0.0)
+            rows = self._rows(posed, (frame, hand, capsule), point, away)
+            self._accumulate((frame, hand), rows, share * overlap, system)
 
-    def _rows(self, posed: kinematics.Posed, place: Array, which: tuple[Index, Index, Index], direction: Array) -> Array:
-        """(M, D): how far each sphere goes along its direction."""
-        frame, hand, sphere = which
-        change = kinematics.jacobian_at(posed, (frame, hand, _FINGER[sphere]), place[frame, hand, sphere], _LINK[sphere])
+    def _rows(self, posed: kinematics.Posed, which: tuple[Index, Index, Index], point: Array, direction: Array) -> Array:
+        """(M, D): how far points (M, 3) on capsules `which` go along their directions (M, 3)."""
+        frame, hand, capsule = which
+        change = kinematics.jacobian_at(posed, (frame, hand, _FINGER[capsule]), point, _LINK[capsule])
         return (direction[:, None] @ change)[:, 0]
 
-    def _accumulate(self, where: tuple[Index, Index], rows: Array, short: Array, system: tuple[Array, Array]) -> None:
-        weight = self.softness**-2 / np.maximum(1.0, np.abs(short) / self.outlier)
+    def _accumulate(
+        self, where: tuple[Index, Index], rows: Array, short: Array, system: tuple[Array, Array], *, hardness: float = 1.0
+    ) -> None:
+        weight = (hardness / self.softness) ** 2 / np.maximum(1.0, np.abs(short) / self.outlier)
         matrix, slope = system
         np.add.at(matrix, where, weight[:, None, None] * rows[:, :, None] * rows[:, None, :])
         np.add.at(slope, where, (weight * short)[:, None] * rows)

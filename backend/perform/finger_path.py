@@ -28,6 +28,8 @@ LET_GO_LONG = 4.0  # and more for every second that it should be, up to
 LONG = 3.0  # seconds
 REMEMBERED = 20_000  # situations kept, so that memory stays bounded in the longest piece
 HURRY = ((0.06, 25.0), (0.13, 8.0))  # seconds between two keys under one finger, and what that costs up to there
+SMEARED = 0.05  # seconds between strikes below which the hand has no time to change its shape,
+SMEARED_COST = 12.0  # and what keys cost at most that it cannot hold together
 UNBOUND = 2.4  # cost of one finger in two thirds in turn, which cannot be bound then; twice that for fingers crossed
 WIDEST_PAIR = 5  # semitones
 REST_EASES = 0.7  # share of a transition's cost that a long rest takes away
@@ -130,7 +132,7 @@ class _Costs:
         moves, same_finger = self._move(before, now, line=sum(before.struck) == 1 and sum(now.struck) == 1)
         cost = moves * _eased(before, now)
         if now.time - before.time < HURRY[-1][0]:
-            cost += _hurry(before, now) * same_finger
+            cost += _hurry(before, now) * same_finger + self._smeared(before, now)
         if not all(now.struck):
             old, new = choices(len(before.notes)), choices(len(now.notes))
             for a, index in enumerate(before.notes):
@@ -145,7 +147,20 @@ class _Costs:
         moves, same_finger = self._move(earlier, now, line=False)
         cost = moves * (MEMORY * _eased(earlier, now))
         if now.time - earlier.time < HURRY[-1][0]:
-            cost += _hurry(earlier, now) * same_finger
+            cost += _hurry(earlier, now) * same_finger + self._smeared(earlier, now)
+        return cost
+
+    def _smeared(self, before: Slice, now: Slice) -> Array | float:
+        """(S before, S now): strikes that come nearly at once need one shape of the hand."""
+        if now.time - before.time >= SMEARED:
+            return 0.0
+        old, new = choices(len(before.notes)), choices(len(now.notes))
+        cost = np.zeros((len(old), len(new)))
+        for a in np.flatnonzero(before.struck):
+            for b in np.flatnonzero(now.struck):
+                was, becomes = old[:, a, None], new[None, :, b]
+                pair = self._tables.together[before.pitches[a] - LOWEST, now.pitches[b] - LOWEST, was, becomes]
+                cost += np.minimum(pair, SMEARED_COST)
         return cost
 
     def _move(self, before: Slice, now: Slice, *, line: bool) -> tuple[Array, Array]:

@@ -56,7 +56,7 @@ class SolveSettings:
     )
     limit: float = np.radians(1.0)
     clearance: float = 0.0006
-    collision: float = 0.0005
+    collision: float = 0.0008
     on_key: float = 0.003  # metres beside its place on the key at which a finger is not on the key
     largest_turn: float = 0.35  # per iteration: the linearisation holds no farther
     damping: float = 1.0  # Levenberg's, as a share of the prior's weights
