@@ -176,8 +176,15 @@ class Collisions:
     ) -> None:
         weight = (hardness / self.softness) ** 2 / np.maximum(1.0, np.abs(short) / self.outlier)
         matrix, slope = system
-        np.add.at(matrix, where, weight[:, None, None] * rows[:, :, None] * rows[:, None, :])
-        np.add.at(slope, where, (weight * short)[:, None] * rows)
+        frame, hand = where
+        place = 2 * frame + hand
+        order = np.argsort(place, kind="stable")
+        rows, weight, place = rows[order], weight[order, None], place[order]
+        weighted = weight * rows
+        first = np.flatnonzero(np.diff(place, prepend=-1))  # several overlaps of one hand at one frame add up
+        at = place[first] // 2, place[first] % 2
+        matrix[at] += np.add.reduceat(weighted[:, :, None] * rows[:, None, :], first, axis=0)
+        slope[at] += np.add.reduceat(weighted * short[order, None], first, axis=0)
 
 
 def _unit(vector: Array) -> tuple[Array, Array]:

@@ -23,6 +23,7 @@ _HINGES = anatomy.hinge_map()
 _WRIST_AXES = np.array([[[0, 0, 1], [-1, 0, 0], [0, 1, 0]], [[0, 0, -1], [-1, 0, 0], [0, -1, 0]]], dtype=float)
 _CHAINS = np.array(FINGER_JOINTS)
 _WHITE_BAND, _BLACK_BAND = 0.010, 0.020  # how far a finger's flanks reach down beside white neighbours, beside black ones
+_FAR = np.float32(np.inf)
 _BLACK_REACH = BLACK_FRONT - 0.003  # y from which on a point can meet a black key's flank
 
 
@@ -147,19 +148,22 @@ def lowest(skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Arra
     """The point (F, H, 5, 3) of each fingertip's skin that is nearest above the keys, and its flanks, as far up as they go below
     the neighbouring keys' tops when this key is down. surface(y) is the keys' height for points (F, H, 5, P).
     """
-    joints = posed.joints[..., 2, :]
+    # Single precision, places from the joint on: they are compared, and only the chosen one is taken exactly.
     # Coordinates before points (F, H, 5, 3, P): each coordinate lies together in memory.
-    points = posed.distal @ np.swapaxes(skeleton.pads, -1, -2)
-    points += joints[..., None]
-    x, y, height = points[..., 0, :], points[..., 1, :], points[..., 2, :]
-    first = np.argmin(height - surface(y), axis=-1)[..., None]
-    bottom = np.take_along_axis(points, first[..., None], axis=-1)[..., 0]
-    level = bottom[..., 2:]
-    low = height < level + _WHITE_BAND
-    inner = (height < level + _BLACK_BAND) & (y > _BLACK_REACH)
+    joints = posed.joints[..., 2, :]
+    points = posed.distal.astype(np.float32) @ np.swapaxes(skeleton.pads, -1, -2).astype(np.float32)
+    x, height = points[..., 0, :], points[..., 2, :]
+    y = points[..., 1, :] + joints[..., 1, None].astype(np.float32)
+    first = np.argmin(height - surface(y), axis=-1)
+    hand, finger = np.ix_(range(2), range(5))
+    bottom = joints + (posed.distal @ skeleton.pads[hand, finger, first][..., None])[..., 0]
+    level = np.take_along_axis(height, first[..., None], axis=-1)
+    low = height < level + np.float32(_WHITE_BAND)
+    inner = (height < level + np.float32(_BLACK_BAND)) & (y > np.float32(_BLACK_REACH))
+    place = joints[..., 0]
     return bottom, Flanks(
-        left=np.where(low, x, np.inf).min(axis=-1),
-        right=np.where(low, x, -np.inf).max(axis=-1),
-        inner_left=np.where(inner, x, np.inf).min(axis=-1),
-        inner_right=np.where(inner, x, -np.inf).max(axis=-1),
+        left=place + np.where(low, x, _FAR).min(axis=-1),
+        right=place + np.where(low, x, -_FAR).max(axis=-1),
+        inner_left=place + np.where(inner, x, _FAR).min(axis=-1),
+        inner_right=place + np.where(inner, x, -_FAR).max(axis=-1),
     )

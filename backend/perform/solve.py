@@ -239,12 +239,11 @@ class _Problem:
     def _fingertips(self, posed: kinematics.Posed, loosest: float) -> tuple[Array, Array]:
         """Weighted rows (N, H, 15, D) and residuals of contact and clearance."""
         wish = self.targets
-        bottom, flanks = kinematics.lowest(
-            self.skeleton, posed, lambda y: wish.over_black[..., None] * BLACK_HEIGHT * _smooth_step(y, _BLACK_RISE)[0]
-        )
+        top = (wish.over_black[..., None] * BLACK_HEIGHT).astype(np.float32)
+        bottom, flanks = kinematics.lowest(self.skeleton, posed, lambda y: top * _smooth_step(y, _BLACK_RISE))
         jacobian = kinematics.jacobian(posed, bottom)
         y, z = bottom[..., 1], bottom[..., 2]
-        among, steepness = _smooth_step(y, _BLACK_RISE)
+        among, steepness = _smooth_step(y, _BLACK_RISE), _steepness(y, _BLACK_RISE)
         black_top = BLACK_HEIGHT * among
         off_x = _off_sideways(wish, bottom, flanks)
         off_y = y - np.clip(y, wish.y_low, wish.y_high)
@@ -280,8 +279,15 @@ def _off_sideways(wish: Targets, bottom: Array, flanks: kinematics.Flanks) -> Ar
     return np.multiply(share, beyond + before)
 
 
-def _smooth_step(values: Array, between: tuple[float, float]) -> tuple[Array, Array]:
-    """A step from 0 to 1 between two values, and its derivative."""
+def _smooth_step(values: Array, between: tuple[float, float]) -> Array:
+    """A step from 0 to 1 between two values, in the values' precision."""
+    begin, end = between
+    u = np.clip((values - values.dtype.type(begin)) * values.dtype.type(1.0 / (end - begin)), 0, 1)
+    return u * u * (3 - 2 * u)
+
+
+def _steepness(values: Array, between: tuple[float, float]) -> Array:
+    """Its derivative."""
     begin, end = between
     u = np.clip((values - begin) / (end - begin), 0.0, 1.0)
-    return u * u * (3.0 - 2.0 * u), 6.0 * u * (1.0 - u) / (end - begin)
+    return 6.0 * u * (1.0 - u) / (end - begin)
