@@ -54,7 +54,7 @@ class SolveSettings:
     acceleration: Array = field(
         default_factory=lambda: _per_dof(8.0, 6.0, 40.0, (150.0, 150.0, 200.0, 250.0), (120.0, 250.0, 250.0))
     )
-    limit: float = np.radians(1.0)
+    limit: float = np.radians(0.3)
     clearance: float = 0.0006
     collision: float = 0.0008
     on_key: float = 0.003  # metres beside its place on the key at which a finger is not on the key
