@@ -71,6 +71,7 @@ def main() -> int:
     add.add_argument("folder", type=Path, metavar="FOLDER", help="a folder with .mid files, or one .mid file")
     add.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds of each piece")
     add.add_argument("--measured", type=float, metavar="N", help="solve whole pieces, measure contact on the first N seconds")
+    add.add_argument("--sampled", type=float, metavar="N", help="and on N seconds from a random place: a second table")
     add.add_argument("--fps", type=int, metavar="N", help="the scene's frame rate (60)")
     add.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     add.add_argument("--jobs", type=int, default=1, metavar="N", help="pieces at a time (1); speeds are only true with 1")
@@ -138,7 +139,7 @@ def test(options: argparse.Namespace) -> int:
 def bench(options: argparse.Namespace) -> int:
     """Measure every piece in a folder and print one table."""
     task = [str(options.folder.absolute()), "--jobs", str(options.jobs)]
-    for name in ("seconds", "measured", "fps"):
+    for name in ("seconds", "measured", "sampled", "fps"):
         if getattr(options, name) is not None:
             task += [f"--{name}", str(getattr(options, name))]
     if options.json:

@@ -7,6 +7,7 @@
 import argparse
 import json
 import os
+import random
 import sys
 import time
 from collections.abc import Iterator
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--no-render", action="store_true", help="no preview and no stills")
     demo.set_defaults(run=_demo)
     measure = commands.add_parser("measure", help="play a piece and measure its contact and its cost")
+    measure.add_argument("--sampled", type=float, metavar="N", help="measure also N seconds from a random place of the piece")
     measure.add_argument("--out", type=Path, metavar="DIR", help="keep take and scene there (else they are thrown away)")
     measure.set_defaults(run=_measure)
     for command in (demo, measure):
@@ -136,7 +138,12 @@ def _measure(options: argparse.Namespace) -> int:
         if options.out:
             _save(out / "scene.blend")
         contact = measure_scene(bpy.context.scene, clip=made.clip, end=options.measured)
-    figures = _figures(options, made) | {"contact": contact.as_dict()}
+        figures = _figures(options, made) | {"contact": contact.as_dict()}
+        if options.sampled:
+            start = _random_start(options.input.name, max(made.clip.score.duration - options.sampled, 0.0))
+            sample = measure_scene(bpy.context.scene, clip=made.clip, start=start, end=start + options.sampled)
+            figures["sampled"] = sample.as_dict()
+            print(sample.text())
     if options.json:
         _write_json(options.json, figures)
     print(contact.text())
@@ -144,6 +151,11 @@ def _measure(options: argparse.Namespace) -> int:
     print(f"{figures['seconds_per_second']:.3f} s of work per second of music, {figures['scene_seconds']:.1f} s for the scene")
     print(f"memory at most {memory[0]} in the backend, {memory[1]} in Blender")
     return 0
+
+
+def _random_start(name: str, latest: float) -> float:
+    """Seconds, always the same for one name."""
+    return random.Random(name).uniform(0.0, latest)
 
 
 def _generate(options: argparse.Namespace, out: Path) -> Made:

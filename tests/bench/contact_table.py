@@ -72,11 +72,17 @@ def main() -> int:
         print(f"error: there is no .mid file in {options.folder}", file=sys.stderr)
         return 1
     extra = [
-        part for name in ("seconds", "measured", "fps") if (value := getattr(options, name)) for part in (f"--{name}", str(value))
+        part
+        for name in ("seconds", "measured", "sampled", "fps")
+        if (value := getattr(options, name))
+        for part in (f"--{name}", str(value))
     ]
     measured, failed = measure_all(pieces, extra, jobs=options.jobs)
     figures = [measured[piece] for piece in pieces if piece in measured]
     print("\n".join(table(figures)))
+    if options.sampled:
+        print(f"\n{options.sampled:g} s from a random place of each piece")
+        print("\n".join(table([one | {"contact": one["sampled"]} for one in figures])))
     for piece, reason in failed.items():
         print(f"FAILED {piece.name}: {reason}")
     if options.json:
@@ -89,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a folder with .mid files, or one .mid file")
     parser.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds of each piece")
     parser.add_argument("--measured", type=float, metavar="N", help="solve whole pieces, measure contact on the first N seconds")
+    parser.add_argument("--sampled", type=float, metavar="N", help="and on N seconds from a random place: a second table")
     parser.add_argument("--fps", type=int, metavar="N", help="the scene's frame rate (60)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="pieces at a time (1); speeds are only true with 1")
