@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from s2c_blender.motion.key_motion import KeyMotion
+from s2c_blender.motion.key_motion import REACH, KeyMotion
 from s2c_blender.wire.keyboard import (
     BALANCE_Y,
     BLACK_FRONT,
@@ -143,6 +143,10 @@ class _Fingertip:
         before = self.up[k - 1] if k else -np.inf
         lead = min(LEAD, max(self.touch[k] - before, 0.03))
         begin, arrive = self.touch[k] - lead, self.touch[k] - min(0.02, 0.3 * lead)
+        freed = self._hand_freed(k, keyboard)
+        if freed > begin:
+            begin = min(freed, self.touch[k] - 0.02)
+            arrive = self.touch[k] - 0.2 * (self.touch[k] - begin)
         after = self.touch[k + 1] if k + 1 < len(self.own) else np.inf
         gone = min(self.up[k] + 0.06, after - 0.6 * min(LEAD, max(after - self.up[k], 0.0)))
         gone = max(gone, self.up[k])
@@ -170,6 +174,13 @@ class _Fingertip:
             self.targets.over_black[column] = np.where(near, 0.0, 1.0)
         self.targets.clearance[column] = np.where(near, 0.0, CLEARANCE)
         self.targets.height_weight[column] = np.where(away < 1.0, AIR_SPREAD**-2, self.targets.height_weight[column])
+
+    def _hand_freed(self, k: int, keyboard: Keyboard) -> float:
+        """When the hand leaves the last key too far away to be held until this finger touches its own."""
+        strokes, key = self.part.strokes, self.part.key
+        away = np.abs(keyboard.x[key] - keyboard.x[key[self.own[k]]]) > REACH
+        away &= (strokes.touch < self.touch[k]) & (strokes.up > self.touch[k] - LEAD)
+        return float(strokes.leave[away].max(initial=-np.inf))
 
     def _reaches_in(self, k: int, keyboard: Keyboard) -> bool:
         """Whether a short finger of the hand is on a black key already, so that a long one has to play between black keys."""
