@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The trajectory solve: one sparse non-linear least-squares problem per hand over the whole take, by Gauss-Newton.
+"""The trajectory solve of a whole take: windows of time that overlap, solved side by side, faded into each other.
 
-Unknown is every degree of freedom at every frame. The terms: contact (fingertips on their keys, at their heights), clearance
-(idle skin above keys), collision (fingers apart), joint limits, nearness to the prior, and smoothness (acceleration of the
-difference from the prior). Windows of time overlap and are solved side by side; what they share decays within the overlap.
+What windows share decays within the overlap. Batches of windows are solved by threads: this is the backend's own process, never
+Blender's, and NumPy lets go of the interpreter while it works.
 """
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -20,61 +17,17 @@ from numpy.typing import NDArray
 from s2c_blender.motion import anatomy
 from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.errors import Cancelled
-from s2c_blender.wire.keyboard import BLACK_HEIGHT
 
-from . import block_solver, kinematics
-from .collisions import Collisions
+from .problem import Problem, SolveSettings
 from .targets import Targets
 
 Array = NDArray[np.float64]
-
-
-def _per_dof(place: float, height: float, turn: float, thumb: tuple[float, ...], finger: tuple[float, ...]) -> Array:
-    return np.array([place, place, height, *(3 * [turn]), *thumb, *(4 * finger)])
-
-
-@dataclass(frozen=True)
-class SolveSettings:
-    """Weights, as standard deviations: what counts as one unit of unhappiness. Metres, radians, seconds.
-
-    Tried and left: blocks of two frames (twice as slow as the pentadiagonal elimination); no damping, or a steep edge at the black
-    keys' fronts (steps swing to and fro and end anywhere); the middle of the pad in place of its flanks (neighbours get pressed).
-
-    prior: how far a degree of freedom may stray from the prior. The knuckles (MCP) stray most: they make most of a
-      fingertip's vertical motion (Goebl & Palmer 2013, doi 10.1371/journal.pone.0050901).
-    acceleration: of the difference from the prior; heavy wrist, light fingers.
-    """
-
-    iterations: int = 11
-    prior: Array = field(
-        default_factory=lambda: _per_dof(
-            0.02, 0.012, np.radians(9), tuple(np.radians((14, 14, 12, 14))), tuple(np.radians((7, 18, 14)))
-        )
-    )
-    acceleration: Array = field(
-        default_factory=lambda: _per_dof(8.0, 6.0, 40.0, (150.0, 150.0, 200.0, 250.0), (120.0, 250.0, 250.0))
-    )
-    limit: float = np.radians(0.3)
-    clearance: float = 0.0006
-    collision: float = 0.0008
-    on_key: float = 0.003  # metres beside its place on the key at which a finger is not on the key
-    largest_turn: float = 0.35  # per iteration: the linearisation holds no farther
-    damping: float = 1.0  # Levenberg's, as a share of the prior's weights
-    first_spread: float = 0.006  # tightest wish of the first iteration (metres),
-    tighten: float = 0.5  # and by how much it tightens from one to the next
-    outlier: float = 0.003  # metres beyond which a wish pulls with constant force
-    window: float = 8.0
-    overlap: float = 0.6
-    threads: int = min(os.cpu_count() or 1, 4)  # at work on batches; results do not depend on it
-    batch: int = 4  # windows solved side by side: bounds memory and the time between two looks for a cancel
 
 
 Report = Callable[[int, int], None]
 Batch = tuple[NDArray[np.intp], Array]  # frames (windows, frames) and their poses (windows, frames, H, D)
 
 _LOOK = 0.05  # seconds between two looks for a cancel
-
-_BLACK_RISE = (0.036, 0.056)  # y over which the tops of the black keys begin to count: wide, for a steep edge makes steps swing
 
 
 class Planned(Protocol):
@@ -123,7 +76,7 @@ def solve_in_parts(
         begin, end = max(int(index[0, 0]), 0), min(int(index[-1, -1]) + 1, frames)
         prior, targets = planned.section(begin, end)
         inside = np.clip(index, begin, end - 1) - begin
-        return index, _Problem(skeleton, prior[inside], targets.take(inside), settings).run(stop.is_set)
+        return index, Problem(skeleton, prior[inside], targets.take(inside), settings).run(stop.is_set)
 
     pending, weight = np.zeros((0, 2, anatomy.DOFS)), np.zeros(0)
     done = 0  # frames given away; `pending` begins there
@@ -167,127 +120,3 @@ def _blend(core: int, margin: int) -> Array:
     ramp = (np.arange(2 * half) + 0.5) / max(2 * half, 1)
     up = np.concatenate([np.zeros(margin - half), ramp])
     return np.concatenate([up, np.ones(core + 2 * margin - 2 * len(up)), up[::-1]])
-
-
-class _Problem:
-    """The windows of one batch. Arrays lead with (N, H), N = windows x frames."""
-
-    def __init__(self, skeleton: HandSkeleton, prior: Array, targets: Targets, settings: SolveSettings) -> None:
-        self.skeleton, self.settings = skeleton, settings
-        self.windows, self.frames = prior.shape[:2]
-        self.prior = prior.reshape(-1, 2, anatomy.DOFS)
-        self.targets = targets.flat()
-        self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
-        self.swing, self.last_step = np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
-        self.collisions = Collisions(skeleton, softness=settings.collision, outlier=settings.outlier)
-        aimed = self.targets.x_weight > 0.0
-        self.walls = np.where(aimed, self.targets.tail_low, -np.inf), np.where(aimed, self.targets.tail_high, np.inf)
-
-    def run(self, cancelled: Callable[[], bool]) -> Array:
-        """(windows, frames, H, D)."""
-        dofs = self.prior.copy()
-        for iteration in range(self.settings.iterations):
-            if cancelled():
-                raise Cancelled
-            # Wishes tighten from one iteration to the next, so that the hand comes as a whole before its fingers fit.
-            loosest = self.settings.first_spread * self.settings.tighten**iteration
-            dofs += self._step(dofs, loosest, cancelled)
-        return dofs.reshape(self.windows, self.frames, 2, anatomy.DOFS)
-
-    def _step(self, dofs: Array, loosest: float, cancelled: Callable[[], bool]) -> Array:
-        """One Gauss-Newton step, no wish counting for more than a standard deviation of `loosest` metres allows."""
-        settings = self.settings
-        posed = kinematics.pose(self.skeleton, dofs)
-        rows, residuals = self._fingertips(posed, loosest)
-        across = np.swapaxes(rows, -1, -2)
-        matrix = across @ rows
-        slope = (across @ residuals[..., None])[..., 0]
-        self.collisions.add(posed, matrix, slope)
-        self.collisions.beside_black(posed, self.walls, (matrix, slope))
-        if cancelled():
-            raise Cancelled
-
-        away = dofs - self.prior
-        over = dofs - np.clip(dofs, anatomy.LOWEST, anatomy.HIGHEST)
-        diagonal = np.arange(anatomy.DOFS)
-        matrix[..., diagonal, diagonal] += (1.0 + settings.damping) * settings.prior**-2 + (over != 0.0) * settings.limit**-2
-        slope += away * settings.prior**-2 + over * settings.limit**-2
-        in_time = self._by_window(away)
-        matrix[..., diagonal, diagonal] *= 1.0 + self.swing[..., None]
-        right = -self._by_window(slope) - self.smoothness * block_solver.apply_second_differences(in_time)
-        step = block_solver.solve(self._by_window(matrix), self.smoothness, right)
-        step = np.moveaxis(step.reshape(self.windows, 2, self.frames, -1), 1, 2).reshape(dofs.shape)
-        self._note_swings(step)
-        turn = np.abs(step[..., 3:]).max(axis=-1, keepdims=True)
-        return step * np.minimum(1.0, settings.largest_turn / np.maximum(turn, 1e-9))
-
-    def _note_swings(self, step: Array) -> None:
-        """Where a step takes back the last one, the next is damped more; where it goes on, less."""
-        scaled = step / self.settings.prior
-        back = np.sum(scaled * self.last_step, axis=-1)
-        size = np.sqrt(np.sum(scaled**2, axis=-1) * np.sum(self.last_step**2, axis=-1))
-        swings = back < -0.3 * size
-        self.swing = np.where(swings, np.minimum(np.maximum(4.0 * self.swing, 0.1), 10.0), 0.3 * self.swing)
-        self.last_step = scaled
-
-    def _by_window(self, values: Array) -> Array:
-        """(N, H, ...) to (windows x H, frames, ...)."""
-        rest = values.shape[2:]
-        values = values.reshape(self.windows, self.frames, 2, *rest)
-        return np.ascontiguousarray(np.moveaxis(values, 2, 1)).reshape(self.windows * 2, self.frames, *rest)
-
-    def _fingertips(self, posed: kinematics.Posed, loosest: float) -> tuple[Array, Array]:
-        """Weighted rows (N, H, 15, D) and residuals of contact and clearance."""
-        wish = self.targets
-        top = (wish.over_black[..., None] * BLACK_HEIGHT).astype(np.float32)
-        bottom, flanks = kinematics.lowest(self.skeleton, posed, lambda y: top * _smooth_step(y, _BLACK_RISE))
-        jacobian = kinematics.jacobian(posed, bottom)
-        y, z = bottom[..., 1], bottom[..., 2]
-        among, steepness = _smooth_step(y, _BLACK_RISE), _steepness(y, _BLACK_RISE)
-        black_top = BLACK_HEIGHT * among
-        off_x = _off_sideways(wish, bottom, flanks)
-        off_y = y - np.clip(y, wish.y_low, wish.y_high)
-        off_z = z - (wish.height + wish.tilt * y + wish.over_black * black_top)
-        # A finger that may touch may do so on its own key only.
-        astray = np.maximum(bottom[..., 0] - wish.x_high, wish.x_low - bottom[..., 0]) > self.settings.on_key
-        clearance = np.where(astray, np.maximum(wish.clearance, 0.0), wish.clearance)
-        short = np.minimum(z - (clearance + black_top), 0.0)
-        clear_weight = np.where(short < 0.0, max(self.settings.clearance, loosest) ** -2, 0.0)
-        residuals = np.stack([off_x, off_y, off_z], axis=-1)
-        weight = np.minimum(np.stack([wish.x_weight, wish.y_weight, wish.height_weight], axis=-1), loosest**-2)
-        # Huber: what is far out of reach pulls, but not with all its might (wishes may contradict each other).
-        weight = weight / np.maximum(1.0, np.abs(residuals) / self.settings.outlier)
-        # Height and clearance are both about z: one row with the sum of their weights.
-        both = weight[..., 2] + clear_weight
-        residuals[..., 2] = (weight[..., 2] * off_z + clear_weight * short) / both
-        rise = (weight[..., 2] * wish.over_black + clear_weight) / both * BLACK_HEIGHT * steepness + wish.tilt
-        jacobian[..., 2, :] -= rise[..., None] * jacobian[..., 1, :]
-        weight[..., 2] = both
-        weight = np.sqrt(weight)
-        rows = jacobian * weight[..., None]
-        residuals = residuals * weight
-        return rows.reshape(*rows.shape[:2], 15, -1), residuals.reshape(*residuals.shape[:2], 15)
-
-
-def _off_sideways(wish: Targets, bottom: Array, flanks: kinematics.Flanks) -> Array:
-    """How far fingertips (N, H, 5) stand over the edges of their place; one that is too wide for it belongs in the middle."""
-    on_top = wish.on_top > 0.5
-    right, left = (np.where(on_top, bottom[..., 0], flank) for flank in (flanks.right, flanks.left))
-    beyond = np.maximum(np.maximum(right - wish.x_high, flanks.inner_right - wish.tail_high), 0.0)
-    before = np.minimum(np.minimum(left - wish.x_low, flanks.inner_left - wish.tail_low), 0.0)
-    share = np.where((beyond > 0.0) & (before < 0.0), 0.5, 1.0)
-    return np.multiply(share, beyond + before)
-
-
-def _smooth_step(values: Array, between: tuple[float, float]) -> Array:
-    """A step from 0 to 1 between two values, in the values' precision."""
-    begin, end = between
-    u = np.clip((values - values.dtype.type(begin)) * values.dtype.type(1.0 / (end - begin)), 0, 1)
-    return u * u * (3 - 2 * u)
-
-
-def _steepness(values: Array, between: tuple[float, float]) -> Array:
-    """Its derivative."""
-    begin, end = between
-    u = np.clip((values - begin) / (end - begin), 0.0, 1.0)
-    return 6.0 * u * (1.0 - u) / (end - begin)
