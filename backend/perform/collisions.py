@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.hands import FINGER_JOINTS, HandSide
-from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT
+from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT, BLACK_WIDTH_BASE, Keyboard
 
 from . import kinematics
 from .capsules import closest_points
@@ -56,6 +56,8 @@ class Collisions:
         palm = np.repeat(skeleton.radius[:, :1], len(_PALM_FINGERS), axis=1)
         self.radius = _SOFT * np.concatenate([flesh.reshape(2, 15), palm], axis=1)  # (H, 19)
         self.last_joint = _JOINT * flesh[..., 1]  # (H, 5)
+        sideways = np.einsum("hfpi,hfi->hfp", skeleton.pads, skeleton.flexion[:, chains[:, 2]])
+        self.half_width, self.thick = 0.5 * np.ptp(sideways, axis=-1), self.radius[:, 2:15:3]  # (H, 5) of last phalanges
 
     def add(self, posed: kinematics.Posed, matrix: Array, slope: Array) -> None:
         """Add normal equations of all overlaps to matrix (N, H, D, D) and slope (N, H, D)."""
@@ -75,30 +77,42 @@ class Collisions:
         rows = kinematics.jacobian_at(posed, (frame, hand, finger), place[frame, hand, finger], link)[:, 2]
         self._accumulate((frame, hand), rows, short[frame, hand, finger], (matrix, slope), hardness=_KEYS)
 
-    def beside_black(self, posed: kinematics.Posed, walls: tuple[Array, Array], system: tuple[Array, Array]) -> None:
-        """Last phalanges and their joints stay out of the black keys between which their fingers play: aside, above or in front.
+    def beside_black(self, posed: kinematics.Posed, keyboard: Keyboard, exempt: NDArray[np.bool_], system: tuple[Array, Array]) -> None:
+        """Last phalanges and their joints stay out of black keys: aside, above or in front of them.
 
-        walls: x (N, H, 5) of the left and the right one's flank; infinite where there is none.
+        exempt: (N, H, 5) fingers that press a black key.
         """
+        black, half = keyboard.x[keyboard.black], 0.5 * BLACK_WIDTH_BASE * keyboard.scale
         joint = posed.joints[..., 2, :]
         tip = joint + (posed.distal @ self.pulp[..., None])[..., 0]
-        for place, radius, link in ((joint, self.last_joint, 1), (tip, self.radius[:, 2:15:3], 2)):
-            out = np.maximum(BLACK_FRONT - place[..., 1], 0.0)
-            up = np.maximum(place[..., 2] - BLACK_HEIGHT, 0.0)
-            for wall, away in zip(walls, (1.0, -1.0), strict=True):
-                aside = np.maximum(away * (place[..., 0] - wall), 0.0)
-                near = aside**2 + out**2 + up**2 < radius**2
-                frame, hand, finger = np.nonzero(near)
-                if not len(frame):
-                    continue
-                gap = np.stack([away * aside[near], -out[near], up[near]], axis=-1)
+        for place, wide, high, link in ((joint, self.last_joint, self.last_joint, 1), (tip, self.half_width, self.thick, 2)):
+            reach = np.maximum(wide, high)
+            low = (place[..., 2] < BLACK_HEIGHT + reach) & (place[..., 1] > BLACK_FRONT - reach) & ~exempt
+            which = np.nonzero(low)
+            if not len(which[0]):
+                continue
+            x, y, z = place[which].T
+            wide, high = wide[which[1:]], high[which[1:]]
+            right = np.searchsorted(black, x)
+            for near in (np.maximum(right - 1, 0), np.minimum(right, len(black) - 1)):
+                aside = x - black[near]
+                beyond = np.stack([np.abs(aside) - half, BLACK_FRONT - y, z - BLACK_HEIGHT], axis=-1)
+                gap = np.maximum(beyond, 0.0)
                 distance = np.linalg.norm(gap, axis=-1)
-                # What is wholly inside is pushed sideways.
-                direction = np.where(distance[:, None] > 1e-4, gap / np.maximum(distance, 1e-4)[:, None], [away, 0.0, 0.0])
-                links = np.full(len(frame), link)
-                change = kinematics.jacobian_at(posed, (frame, hand, finger), place[near], links)
+                inside = distance < 1e-5
+                # What is wholly inside leaves by the nearest side.
+                gap[inside, beyond[inside].argmax(axis=-1)] = 1.0
+                distance[inside] = beyond[inside].max(axis=-1)
+                direction = gap / np.linalg.norm(gap, axis=-1, keepdims=True)
+                short = distance - (high + (wide - high) * direction[:, 0] ** 2)
+                met = np.flatnonzero(short < 0.0)
+                if not len(met):
+                    continue
+                frame, hand, finger = (index[met] for index in which)
+                direction = direction[met] * np.stack([np.sign(aside[met]), -np.ones(len(met)), np.ones(len(met))], axis=-1)
+                change = kinematics.jacobian_at(posed, (frame, hand, finger), place[which][met], np.full(len(met), link))
                 rows = (direction[:, None] @ change)[:, 0]
-                self._accumulate((frame, hand), rows, distance - radius[hand, finger], system, hardness=_KEYS)
+                self._accumulate((frame, hand), rows, short[met], system, hardness=_KEYS)
 
     def _ends(self, posed: kinematics.Posed) -> tuple[Array, Array]:
         """Where the capsules' middle lines begin and end, (N, H, 19, 3) each."""

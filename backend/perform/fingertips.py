@@ -52,7 +52,7 @@ def fingertip_targets(
     hands: "Sequence[Part]", motion: KeyMotion, *, keyboard: Keyboard, take: "Take", lift: float = 1.0
 ) -> Targets:
     """Targets of both hands for every frame of the take. `lift`: factor of the fingers' lifts."""
-    targets = Targets.idle(take.frames, take.rate)
+    targets = Targets.idle(take.frames, take.rate, keyboard)
     targets.height[:] = HOVER
     targets.over_black[:] = 1.0
     targets.height_weight[:] = IDLE_SPREAD**-2

@@ -79,8 +79,7 @@ class Problem:
         self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
         self.swing, self.last_step = np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
         self.collisions = Collisions(skeleton, softness=settings.collision, outlier=settings.outlier)
-        aimed = self.targets.x_weight > 0.0
-        self.walls = np.where(aimed, self.targets.tail_low, -np.inf), np.where(aimed, self.targets.tail_high, np.inf)
+        self.on_black = (self.targets.on_top > 0.5) & np.isinf(self.targets.clearance)  # presses a black key
 
     def run(self, cancelled: Callable[[], bool]) -> Array:
         """(windows, frames, H, D)."""
@@ -102,7 +101,7 @@ class Problem:
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
         self.collisions.add(posed, matrix, slope)
-        self.collisions.beside_black(posed, self.walls, (matrix, slope))
+        self.collisions.beside_black(posed, self.targets.keyboard, self.on_black, (matrix, slope))
         if cancelled():
             raise Cancelled
 

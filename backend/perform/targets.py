@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from s2c_blender.wire.keyboard import Keyboard
+
 Array = NDArray[np.float64]
 
 
@@ -21,6 +23,7 @@ class Targets:
     """
 
     rate: float
+    keyboard: Keyboard
     height: Array
     tilt: Array
     over_black: Array
@@ -37,10 +40,9 @@ class Targets:
     y_weight: Array
 
     @staticmethod
-    def idle(frames: int, rate: float) -> "Targets":
+    def idle(frames: int, rate: float, keyboard: Keyboard) -> "Targets":
         """No wishes at all."""
-        names = [field.name for field in fields(Targets) if field.name != "rate"]
-        return Targets(rate, **{name: np.zeros((frames, 2, 5)) for name in names})
+        return Targets(rate, keyboard, **{field.name: np.zeros((frames, 2, 5)) for field in fields(Targets)[2:]})
 
     def take(self, index: NDArray[np.intp]) -> "Targets":
         """Frames `index` (any shape S): arrays of shape (*S, H, 5)."""
@@ -51,4 +53,4 @@ class Targets:
         return self._each(lambda values: values.reshape(-1, 2, 5))
 
     def _each(self, change: Callable[[Array], Array]) -> "Targets":
-        return Targets(self.rate, **{field.name: change(getattr(self, field.name)) for field in fields(self)[1:]})
+        return Targets(self.rate, self.keyboard, **{field.name: change(getattr(self, field.name)) for field in fields(self)[2:]})
