@@ -19,6 +19,7 @@ _SOFT = 0.92  # skin gives way: a capsule's share of the flesh's half thickness
 _JOINT = 1.05  # the same at a last joint: bent, its skin stands out
 _TIP = 0.6  # where along a last phalanx its flesh is that thick
 _KEYS = 2.0  # how much harder keys are than skin
+_HANDS = 0.3  # and the other hand softer: what it holds up must not push fingers off their keys
 _FREE = 0.0004  # metres that a last joint stays above the keys' tops
 _NEAR = 0.26  # metres between wrists within which hands can touch
 _OVER = 0.012  # metres by which the hand that goes over counts as higher,
@@ -77,7 +78,9 @@ class Collisions:
         rows = kinematics.jacobian_at(posed, (frame, hand, finger), place[frame, hand, finger], link)[:, 2]
         self._accumulate((frame, hand), rows, short[frame, hand, finger], (matrix, slope), hardness=_KEYS)
 
-    def beside_black(self, posed: kinematics.Posed, keyboard: Keyboard, exempt: NDArray[np.bool_], system: tuple[Array, Array]) -> None:
+    def beside_black(
+        self, posed: kinematics.Posed, keyboard: Keyboard, exempt: NDArray[np.bool_], system: tuple[Array, Array]
+    ) -> None:
         """Last phalanges and their joints stay out of black keys: aside, above or in front of them.
 
         exempt: (N, H, 5) fingers that press a black key.
@@ -177,7 +180,7 @@ class Collisions:
             share = 0.5 + 0.5 * away[:, 2]
             away[:, 2] = np.maximum(away[:, 2], 0.0)
             rows = self._rows(posed, (frame, hand, capsule), point, away)
-            self._accumulate((frame, hand), rows, share * overlap, system)
+            self._accumulate((frame, hand), rows, share * overlap, system, hardness=_HANDS)
 
     def _rows(self, posed: kinematics.Posed, which: tuple[Index, Index, Index], point: Array, direction: Array) -> Array:
         """(M, D): how far points (M, 3) on capsules `which` go along their directions (M, 3)."""

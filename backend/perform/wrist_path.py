@@ -30,7 +30,7 @@ _ELBOW = np.array([0.22, -0.34])  # of the right arm: beside the player, in fron
 _TURN_SHARE = 0.35  # of the forearm's direction that the hand follows; the rest is taken up by the wrist
 _IDLE_WEIGHT = 1.0 / 0.03**2  # of an idle hand's wish to be out of the other one's way; what weighs less is idle
 _ROOM, _ROOM_FADE = 0.19, 0.09  # distance of the wrists, sideways, at which hands begin to be in each other's way
-_OVER_BY, _UNDER_BY = (0.012, 0.025), 0.006  # y and z by which the upper hand goes in and up; z by which the lower goes down
+_OVER_BY = 0.012, 0.050  # metres by which the upper hand goes in and up
 FOLD = np.radians(14)  # of the thumbs
 
 
@@ -132,7 +132,7 @@ def _turn_out(side: HandSide, place: Array) -> Array:
 
 
 def give_way(wrists: Array, *, rate: float) -> Array:
-    """Where hands come close, the one further in goes over, the other under and back. Changes wrists (F, H, 6).
+    """Where hands come close, the one further in goes over, the other back. Changes wrists (F, H, 6).
 
     Returns how close they are (F,), 0 to 1: thumbs should fold in by that share of `FOLD`.
     """
@@ -152,5 +152,5 @@ def give_way(wrists: Array, *, rate: float) -> Array:
     for side, sign in ((HandSide.RIGHT, 1.0), (HandSide.LEFT, -1.0)):
         over = close * sign * upper
         wrists[:, side, 1] += _OVER_BY[0] * over
-        wrists[:, side, 2] += np.where(over > 0.0, _OVER_BY[1], _UNDER_BY) * over
+        wrists[:, side, 2] += _OVER_BY[1] * np.maximum(over, 0.0)
     return close

@@ -12,6 +12,7 @@ from backend.perform.targets import Targets
 from s2c_blender.motion.key_motion import key_motion
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.keyboard import Keyboard
 from s2c_blender.wire.notes import Fingering, NoteEvent, Score
 from tests.bench import life_figures
 
@@ -94,7 +95,7 @@ def test_an_accent_drops_the_wrist_more_than_its_neighbours() -> None:
 
 
 def test_idle_fingers_follow_their_neighbours() -> None:
-    targets = Targets.idle(1, 120.0)
+    targets = Targets.idle(1, 120.0, Keyboard())
     targets.height[:] = 0.010
     targets.height_weight[:] = 1.0
     targets.height[0, RIGHT, 2], targets.height_weight[0, RIGHT, 2] = 0.020, 5.0

