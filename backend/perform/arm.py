@@ -17,6 +17,7 @@ _LIFT = 0.05  # height a hand comes from, and goes to, when it rests
 _BACK = 0.05
 _BREATH = 0.12  # seconds without a key down in which a hand begins to lift: the end of a slur
 _BREATH_RISE, _HIGHEST_BREATH = 0.30, 0.6  # share of _LIFT for each further second, and the largest
+_FALL = 0.33  # seconds that a hand takes to come down on what it plays next, at most
 _WIDE = 0.07  # metres: a leap
 _DROP = 0.010  # of the wrist with a very loud note
 _ACCENT_DROP = 0.006  # with a note that stands out from those around it
@@ -43,13 +44,18 @@ def rests(part: "Part", times: Array, *, size: float = 1.0) -> tuple[Array, Arra
     for k in np.flatnonzero(gaps > _BREATH):
         # A breath: the longer the rest, the higher the hand.
         height = min(size * _BREATH_RISE * (gaps[k] - _BREATH), _HIGHEST_BREATH)
-        middle = up[k] + 0.45 * gaps[k]
+        top = _top(up[k], touch[k + 1])
         inside = slice(*np.searchsorted(times, (up[k], touch[k + 1])))
         t = times[inside]
-        rise = ease((t - up[k]) / (middle - up[k]))
-        fall = 1.0 - ease((t - middle) / (touch[k + 1] - 0.02 - middle))
+        rise = ease((t - up[k]) / (top - up[k]))
+        fall = 1.0 - ease((t - top) / (touch[k + 1] - 0.02 - top))
         away[inside] = np.maximum(away[inside], height * np.minimum(rise, fall))
     return _LIFT * away, _BACK * away * away
+
+
+def _top(begin: float, end: float) -> float:
+    """When a hand in the air between two moments is highest: half way, and never long before it comes down."""
+    return max(0.5 * (begin + end), end - _FALL)
 
 
 def leap_arcs(part: "Part", place: Array, times: Array) -> Array:
@@ -59,9 +65,10 @@ def leap_arcs(part: "Part", place: Array, times: Array) -> Array:
     for k in np.flatnonzero(np.abs(np.diff(place)) > _WIDE):
         begin, end = min(up[k], touch[k + 1] - 0.08), touch[k + 1]
         inside = slice(*np.searchsorted(times, (begin, end)))
-        u = (times[inside] - begin) / (end - begin)
+        top = _top(begin, end)
+        u = np.interp(times[inside], (begin, top, end), (-1.0, 0.0, 1.0))
         height = min(0.12 * abs(place[k + 1] - place[k]), 0.035, 0.12 * (end - begin))
-        arc[inside] = np.maximum(arc[inside], height * (4.0 * u * (1.0 - u)) ** 2)
+        arc[inside] = np.maximum(arc[inside], height * (1.0 - u * u) ** 2)
     return arc
 
 
