@@ -15,9 +15,10 @@ Array = NDArray[np.float64]
 
 _LIFT = 0.05  # height a hand comes from, and goes to, when it rests
 _BACK = 0.05
+_WAITING = 0.8  # share of both at which a hand waits; it takes a breath before it begins
 _BREATH = 0.12  # seconds without a key down in which a hand begins to lift: the end of a slur
 _BREATH_RISE, _HIGHEST_BREATH = 0.30, 0.6  # share of _LIFT for each further second, and the largest
-_FALL = 0.33  # seconds that a hand takes to come down on what it plays next, at most
+_FALL = 0.26  # seconds that a hand takes to come down on what it plays next, at most
 _WIDE = 0.07  # metres: a leap
 _DROP = 0.010  # of the wrist with a very loud note
 _ACCENT_DROP = 0.006  # with a note that stands out from those around it
@@ -38,7 +39,8 @@ def rests(part: "Part", times: Array, *, size: float = 1.0) -> tuple[Array, Arra
     if not len(part.key):
         return np.full_like(times, _LIFT), np.full_like(times, _BACK)
     touch, up = part.strokes.touch, np.maximum.accumulate(part.strokes.up)
-    away = np.maximum(away, 1.0 - ease((times - (touch[0] - 0.9)) / 0.75))
+    breath_in = _WAITING + (1.0 - _WAITING) * ease((times - touch[0] + _FALL + 0.8) / 0.8)
+    away = np.maximum(away, breath_in * (1.0 - ease((times - touch[0] + _FALL) / (_FALL - 0.02))))
     away = np.maximum(away, ease((times - (up[-1] + 0.15)) / 0.9))
     gaps = touch[1:] - up[:-1]
     for k in np.flatnonzero(gaps > _BREATH):
