@@ -22,6 +22,7 @@ _FALL = 0.26  # seconds that a hand takes to come down on what it plays next, at
 _WIDE = 0.07  # metres: a leap
 _DROP = 0.010  # of the wrist with a very loud note
 _ACCENT_DROP = 0.006  # with a note that stands out from those around it
+_POISE = 0.3  # share of a drop by which the wrist rises before it
 _AROUND = 1.5  # seconds to either side that make up "around"
 _ROLL = np.radians(5)  # of the forearm to thumb or little finger
 _SHAKE = np.radians(2.8)  # to either side, in trills and tremolos, beside the leaning
@@ -69,7 +70,7 @@ def leap_arcs(part: "Part", place: Array, times: Array) -> Array:
         inside = slice(*np.searchsorted(times, (begin, end)))
         top = _top(begin, end)
         u = np.interp(times[inside], (begin, top, end), (-1.0, 0.0, 1.0))
-        height = min(0.12 * abs(place[k + 1] - place[k]), 0.035, 0.12 * (end - begin))
+        height = min(0.08 * abs(place[k + 1] - place[k]), 0.025, 0.08 * (end - begin))
         arc[inside] = np.maximum(arc[inside], height * (1.0 - u * u) ** 2)
     return arc
 
@@ -87,7 +88,7 @@ def weight_drops(part: "Part", times: Array) -> Array:
             continue
         inside = slice(*np.searchsorted(times, (moment - 0.32, moment + 0.35)))
         t = times[inside] - moment
-        lift = 0.6 * np.exp(-(((t + 0.15) / 0.07) ** 2))
+        lift = _POISE * np.exp(-(((t + 0.15) / 0.07) ** 2))
         fall = np.exp(-(((t - 0.05) / 0.09) ** 2))
         push = size * (lift - fall)
         drop[inside] = np.where(np.abs(push) > np.abs(drop[inside]), push, drop[inside])

@@ -94,7 +94,10 @@ def main() -> None:
     _print_following(pairs)
     _print_travel(samples)
     for word, values in zip(("right", "left"), asked, strict=True):
-        print(f"{'notes ask at least m/s':26s} {word:5s}     ", *(f"{x:6.3f} " for x in np.quantile(np.concatenate(values), QUANTILES)))
+        print(
+            f"{'notes ask at least m/s':26s} {word:5s}     ",
+            *(f"{x:6.3f} " for x in np.quantile(np.concatenate(values), QUANTILES)),
+        )
     _print_changes(paths[3::7], min(options.seconds, 12.0))
 
 
