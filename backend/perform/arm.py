@@ -47,7 +47,7 @@ def rests(part: "Part", times: Array, *, size: float = 1.0) -> tuple[Array, Arra
     for k in np.flatnonzero(gaps > _BREATH):
         # A breath: the longer the rest, the higher the hand.
         height = min(size * _BREATH_RISE * (gaps[k] - _BREATH), _HIGHEST_BREATH)
-        top = _top(up[k], touch[k + 1])
+        top = _top(float(up[k]), float(touch[k + 1]))
         inside = slice(*np.searchsorted(times, (up[k], touch[k + 1])))
         t = times[inside]
         rise = ease((t - up[k]) / (top - up[k]))
@@ -66,7 +66,8 @@ def leap_arcs(part: "Part", place: Array, times: Array) -> Array:
     arc = np.zeros_like(times)
     touch, up = part.strokes.touch, np.maximum.accumulate(part.strokes.up)
     for k in np.flatnonzero(np.abs(np.diff(place)) > _WIDE):
-        begin, end = min(up[k], touch[k + 1] - 0.08), touch[k + 1]
+        end = float(touch[k + 1])
+        begin = min(float(up[k]), end - 0.08)
         inside = slice(*np.searchsorted(times, (begin, end)))
         top = _top(begin, end)
         u = np.interp(times[inside], (begin, top, end), (-1.0, 0.0, 1.0))

@@ -78,7 +78,7 @@ def asked_speed(clip: Clip) -> list[Array]:
         middle = np.add.reduceat(x[notes], first) / np.diff(np.append(first, len(notes)))
         place = middle.copy()
         for k in range(1, len(place)):
-            place[k] = np.clip(place[k - 1], middle[k] - _FIVE_FINGERS, middle[k] + _FIVE_FINGERS)
+            place[k] = min(max(place[k - 1], middle[k] - _FIVE_FINGERS), middle[k] + _FIVE_FINGERS)
         times = np.arange(0.0, strike[-1], 0.05)
         speeds.append(np.abs(np.diff(np.interp(times, strike[first], place))) / 0.05)
     return speeds
