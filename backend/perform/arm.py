@@ -15,11 +15,14 @@ Array = NDArray[np.float64]
 
 _LIFT = 0.05  # height a hand comes from, and goes to, when it rests
 _BACK = 0.05
+_WAITING = 0.8  # share of both at which a hand waits; it takes a breath before it begins
 _BREATH = 0.12  # seconds without a key down in which a hand begins to lift: the end of a slur
 _BREATH_RISE, _HIGHEST_BREATH = 0.30, 0.6  # share of _LIFT for each further second, and the largest
+_FALL = 0.26  # seconds that a hand takes to come down on what it plays next, at most
 _WIDE = 0.07  # metres: a leap
 _DROP = 0.010  # of the wrist with a very loud note
 _ACCENT_DROP = 0.006  # with a note that stands out from those around it
+_POISE = 0.3  # share of a drop by which the wrist rises before it
 _AROUND = 1.5  # seconds to either side that make up "around"
 _ROLL = np.radians(5)  # of the forearm to thumb or little finger
 _SHAKE = np.radians(2.8)  # to either side, in trills and tremolos, beside the leaning
@@ -37,19 +40,25 @@ def rests(part: "Part", times: Array, *, size: float = 1.0) -> tuple[Array, Arra
     if not len(part.key):
         return np.full_like(times, _LIFT), np.full_like(times, _BACK)
     touch, up = part.strokes.touch, np.maximum.accumulate(part.strokes.up)
-    away = np.maximum(away, 1.0 - ease((times - (touch[0] - 0.9)) / 0.75))
+    breath_in = _WAITING + (1.0 - _WAITING) * ease((times - touch[0] + _FALL + 0.8) / 0.8)
+    away = np.maximum(away, breath_in * (1.0 - ease((times - touch[0] + _FALL) / (_FALL - 0.02))))
     away = np.maximum(away, ease((times - (up[-1] + 0.15)) / 0.9))
     gaps = touch[1:] - up[:-1]
     for k in np.flatnonzero(gaps > _BREATH):
         # A breath: the longer the rest, the higher the hand.
         height = min(size * _BREATH_RISE * (gaps[k] - _BREATH), _HIGHEST_BREATH)
-        middle = up[k] + 0.45 * gaps[k]
+        top = _top(float(up[k]), float(touch[k + 1]))
         inside = slice(*np.searchsorted(times, (up[k], touch[k + 1])))
         t = times[inside]
-        rise = ease((t - up[k]) / (middle - up[k]))
-        fall = 1.0 - ease((t - middle) / (touch[k + 1] - 0.02 - middle))
+        rise = ease((t - up[k]) / (top - up[k]))
+        fall = 1.0 - ease((t - top) / (touch[k + 1] - 0.02 - top))
         away[inside] = np.maximum(away[inside], height * np.minimum(rise, fall))
     return _LIFT * away, _BACK * away * away
+
+
+def _top(begin: float, end: float) -> float:
+    """When a hand in the air between two moments is highest: half way, and never long before it comes down."""
+    return max(0.5 * (begin + end), end - _FALL)
 
 
 def leap_arcs(part: "Part", place: Array, times: Array) -> Array:
@@ -57,11 +66,13 @@ def leap_arcs(part: "Part", place: Array, times: Array) -> Array:
     arc = np.zeros_like(times)
     touch, up = part.strokes.touch, np.maximum.accumulate(part.strokes.up)
     for k in np.flatnonzero(np.abs(np.diff(place)) > _WIDE):
-        begin, end = min(up[k], touch[k + 1] - 0.08), touch[k + 1]
+        end = float(touch[k + 1])
+        begin = min(float(up[k]), end - 0.08)
         inside = slice(*np.searchsorted(times, (begin, end)))
-        u = (times[inside] - begin) / (end - begin)
-        height = min(0.12 * abs(place[k + 1] - place[k]), 0.035, 0.12 * (end - begin))
-        arc[inside] = np.maximum(arc[inside], height * (4.0 * u * (1.0 - u)) ** 2)
+        top = _top(begin, end)
+        u = np.interp(times[inside], (begin, top, end), (-1.0, 0.0, 1.0))
+        height = min(0.08 * abs(place[k + 1] - place[k]), 0.025, 0.08 * (end - begin))
+        arc[inside] = np.maximum(arc[inside], height * (1.0 - u * u) ** 2)
     return arc
 
 
@@ -78,7 +89,7 @@ def weight_drops(part: "Part", times: Array) -> Array:
             continue
         inside = slice(*np.searchsorted(times, (moment - 0.32, moment + 0.35)))
         t = times[inside] - moment
-        lift = 0.6 * np.exp(-(((t + 0.15) / 0.07) ** 2))
+        lift = _POISE * np.exp(-(((t + 0.15) / 0.07) ** 2))
         fall = np.exp(-(((t - 0.05) / 0.09) ** 2))
         push = size * (lift - fall)
         drop[inside] = np.where(np.abs(push) > np.abs(drop[inside]), push, drop[inside])

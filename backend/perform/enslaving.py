@@ -2,21 +2,28 @@
 """Fingers are not independent: idle ones follow the neighbours that play, a little."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from s2c_blender.wire.keyboard import BLACK_HEIGHT
 
 from .targets import Targets
 
+Array = NDArray[np.float64]
+
 # Share of its neighbours' ways up and down that an idle finger is asked to go. Thumb and index are the most independent, ring and
 # little finger the least (Zatsiorsky, Li and Latash 2000, "Enslaving effects in multi-finger force production"). More than what
 # is to be seen at the knuckles: the hand goes down and leans with the finger that plays, which holds idle ones back.
-_SHARES = np.array([0.0, 0.3, 0.4, 0.6, 0.6])
-_DOWN, _UP = -0.002, 0.008  # metres at most; near the keys there is no room
+_SHARES = np.array([0.0, 0.5, 0.7, 0.95, 0.9])
+_DOWN, _UP = -0.003, 0.010  # metres at most; near the keys there is no room: what goes lower presses its neighbours
+LEVER = 0.04  # metres a fingertip goes for each radian at its knuckle, curved as fingers are
 _MIDDLE_Y = 0.03  # where a tilted target is looked at
 
 
-def follow_neighbours(targets: Targets, *, idle_weight: float, hover: float) -> None:
-    """Moves the heights of idle fingers, those with the weight `idle_weight`; `hover`: where they were. Metres."""
+def follow_neighbours(targets: Targets, *, idle_weight: float, hover: float) -> Array:
+    """Moves the heights of idle fingers, those with the weight `idle_weight`; `hover`: where they were. Metres.
+
+    Returns by how much (F, H, 5).
+    """
     idle = targets.height_weight == idle_weight
     top = np.where((targets.over_black == 0.0) & (targets.on_top > 0.5), BLACK_HEIGHT, 0.0)
     away = np.where(idle, 0.0, targets.height + targets.tilt * _MIDDLE_Y - top - hover)
@@ -25,5 +32,6 @@ def follow_neighbours(targets: Targets, *, idle_weight: float, hover: float) -> 
         for other in neighbours:
             beside[..., finger] += away[..., other]
             count[..., finger] += ~idle[..., other]
-    push = np.clip(_SHARES * beside / np.maximum(count, 1.0), _DOWN, _UP)
-    targets.height[idle] += push[idle]
+    push = np.where(idle, np.clip(_SHARES * beside / np.maximum(count, 1.0), _DOWN, _UP), 0.0)
+    targets.height[:] += push
+    return push

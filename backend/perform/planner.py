@@ -24,6 +24,7 @@ from .targets import Targets
 
 Array = NDArray[np.float64]
 
+_KNUCKLES = [columns.start + 1 for columns in anatomy.FINGER_DOFS[1:]]  # of the long fingers: flexion
 _NEIGHBOURHOOD = 3.0  # seconds beyond which notes do not change what a finger does
 
 
@@ -142,7 +143,8 @@ class Plan:
         prior[..., anatomy.index("thumb1 abduction")] -= wrist_path.FOLD * self.close[frames, None]
         hands = [part.near(take.times[0], take.times[-1]) for part in self.hands]
         targets = fingertips.fingertip_targets(hands, self.motion, keyboard=setting.keyboard, take=take, lift=setting.manner.lift)
-        enslaving.follow_neighbours(targets, idle_weight=fingertips.IDLE_SPREAD**-2, hover=fingertips.HOVER)
+        push = enslaving.follow_neighbours(targets, idle_weight=fingertips.IDLE_SPREAD**-2, hover=fingertips.HOVER)
+        prior[..., _KNUCKLES] -= push[..., 1:] / enslaving.LEVER
         fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2])
         return prior[wanted - first :], targets.take(np.arange(wanted - first, take.frames))
 

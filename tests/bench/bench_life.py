@@ -35,7 +35,11 @@ HUMAN = {
     "wrist to middle tip m": ((0.147, 0.165, 0.171, 0.176, 0.184, 0.190),) * 2,
     "thumb behind middle tip m": ((np.nan, np.nan, 0.05, np.nan, np.nan, np.nan),) * 2,
     "wrist to thumb's side m": ((np.nan, np.nan, 0.02, np.nan, np.nan, np.nan),) * 2,
-    "wrist to wrist m": ((np.nan, 0.17, 0.21, 0.27, 0.35, 0.50),) * 2,
+    "wrist to wrist m": ((0.17, 0.21, 0.27, 0.35, 0.50, 0.60),) * 2,
+    "thumb to index m": (
+        (0.004, 0.035, 0.055, 0.077, 0.11, np.nan),
+        (0.01, 0.033, 0.047, 0.067, 0.086, np.nan),
+    ),
 }
 _FINGERS = ("thumb", "index", "middle", "ring", "little")
 _FOLLOWS = ((0.0, 0.05), (0.03, 0.15), (0.10, 0.25), (0.10, 0.25), (0.10, 0.25))  # goals: idle finger over playing neighbour
@@ -57,6 +61,7 @@ def main() -> None:
     options = parser.parse_args()
     paths = sorted(options.folder.glob("*.mid"))
     samples: dict[str, list[list[Array]]] = defaultdict(lambda: [[], []])
+    asked: list[list[Array]] = [[], []]
     runs: list[float] = []
     slow: list[float] = []
     steady_runs: list[float] = []
@@ -77,6 +82,8 @@ def main() -> None:
         for name, values in life_figures.travel(clip).items():
             for side in (0, 1):
                 samples[name][side].append(values[side])
+        for side, values in enumerate(life_figures.asked_speed(clip)):
+            asked[side].append(values)
         jitter = f"above 10 Hz {100 * own_energy[1] / max(own_energy[0], 1e-9):5.2f} %"
         print(f"{path.stem:40s} {jitter}   {_prepared(own_runs, own_slow)}   trills {len(own_turns)}", flush=True)
     print(f"all: above 10 Hz {100 * energy[1] / energy[0]:.2f} %   {_prepared(runs, slow)}")
@@ -86,6 +93,11 @@ def main() -> None:
     )
     _print_following(pairs)
     _print_travel(samples)
+    for word, values in zip(("right", "left"), asked, strict=True):
+        print(
+            f"{'notes ask at least m/s':26s} {word:5s}     ",
+            *(f"{x:6.3f} " for x in np.quantile(np.concatenate(values), QUANTILES)),
+        )
     _print_changes(paths[3::7], min(options.seconds, 12.0))
 
 

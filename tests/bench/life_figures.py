@@ -13,6 +13,7 @@ from s2c_blender.motion.joint_limits import hinge_angles
 from s2c_blender.motion.skeleton import HandSkeleton, forward
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.hands import FINGER_JOINTS
+from s2c_blender.wire.keyboard import LOWEST, Keyboard
 
 Array = NDArray[np.float64]
 
@@ -21,6 +22,7 @@ _DISTAL = [chain[-1] for chain in FINGER_JOINTS]
 STEADY_HAND = 0.015  # metres a wrist may go up and down while its finger prepares, for the finger's own lift to be what is seen
 _BUSY = 6.0  # notes a second of a hand: where it plays fewer, nothing in music asks for motion above 10 Hz
 _WINDOW = 2.0  # seconds in which that is counted
+_FIVE_FINGERS = 0.045  # metres to either side that fingers reach without their hand
 _TRILL_GAP, _TRILL_NOTES = 0.2, 5  # a trill or tremolo: so many notes, two fingers by turns, no farther apart than that
 
 
@@ -53,9 +55,33 @@ def travel(clip: Clip) -> dict[str, list[Array]]:
         "wrist to middle tip m": np.linalg.norm(flat[:, :, 2] - wrist[..., :2], axis=-1),
         "thumb behind middle tip m": flat[:, :, 2, 1] - flat[:, :, 0, 1],
         "wrist to thumb's side m": (flat[:, :, 2, 0] - wrist[..., 0]) * outward,
+        "thumb to index m": (flat[:, :, 1, 0] - flat[:, :, 0, 0]) * outward,
         "wrist to wrist m": np.repeat((wrist[:, 0, 0] - wrist[:, 1, 0])[:, None], 2, axis=1),
     }
     return {name: [values[:, side].ravel() for side in (0, 1)] for name, values in figures.items()}
+
+
+def asked_speed(clip: Clip) -> list[Array]:
+    """Speeds (m/s) sideways that the notes themselves ask of (right, left), at 20 Hz: `travel`'s without any hand.
+
+    A string through the middles of what is struck together, as taut as five fingers' reach to either side lets it be.
+    """
+    x = Keyboard(clip.octave).x[[note.pitch - LOWEST for note in clip.score.notes]]
+    speeds = []
+    for side in (0, 1):
+        notes = _notes(clip, side)
+        strike = clip.fingering.strike[notes]
+        first = np.flatnonzero(np.diff(strike, prepend=-np.inf) > 0.03)
+        if len(first) < 2:
+            speeds.append(np.zeros(0))
+            continue
+        middle = np.add.reduceat(x[notes], first) / np.diff(np.append(first, len(notes)))
+        place = middle.copy()
+        for k in range(1, len(place)):
+            place[k] = min(max(place[k - 1], middle[k] - _FIVE_FINGERS), middle[k] + _FIVE_FINGERS)
+        times = np.arange(0.0, strike[-1], 0.05)
+        speeds.append(np.abs(np.diff(np.interp(times, strike[first], place))) / 0.05)
+    return speeds
 
 
 def _notes(clip: Clip, side: int) -> NDArray[np.intp]:
