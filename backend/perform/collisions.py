@@ -56,7 +56,7 @@ class Collisions:
         self.pulp = last * _TIP
         palm = np.repeat(skeleton.radius[:, :1], len(_PALM_FINGERS), axis=1)
         self.radius = _SOFT * np.concatenate([flesh.reshape(2, 15), palm], axis=1)  # (H, 19)
-        self.last_joint = _JOINT * flesh[..., 1]  # (H, 5)
+        self.joint = _JOINT * flesh[..., :2]  # (H, 5, 2) middle and last joints
         sideways = np.einsum("hfpi,hfi->hfp", skeleton.pads, skeleton.flexion[:, chains[:, 2]])
         self.half_width, self.thick = 0.5 * np.ptp(sideways, axis=-1), self.radius[:, 2:15:3]  # (H, 5) of last phalanges
 
@@ -68,15 +68,16 @@ class Collisions:
         self._between(posed, ends, (matrix, slope))
 
     def _above_keys(self, posed: kinematics.Posed, matrix: Array, slope: Array) -> None:
-        """Last joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses neighbours."""
-        place = posed.joints[..., 2, :]
-        short = place[..., 2] - self.last_joint - _FREE
-        frame, hand, finger = np.nonzero((short < 0.0) & (place[..., 1] > -self.last_joint))
-        if not len(frame):
+        """Middle and last joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses
+        neighbours."""
+        place, radius = posed.joints[..., 1:, :], self.joint
+        short = place[..., 2] - radius - _FREE
+        which = np.nonzero((short < 0.0) & (place[..., 1] > -radius))
+        if not len(which[0]):
             return
-        link = np.ones(len(frame), dtype=np.intp)
-        rows = kinematics.jacobian_at(posed, (frame, hand, finger), place[frame, hand, finger], link)[:, 2]
-        self._accumulate((frame, hand), rows, short[frame, hand, finger], (matrix, slope), hardness=_KEYS)
+        frame, hand, finger, link = which
+        rows = kinematics.jacobian_at(posed, (frame, hand, finger), place[which], link)[:, 2]
+        self._accumulate((frame, hand), rows, short[which], (matrix, slope), hardness=_KEYS)
 
     def beside_black(
         self, posed: kinematics.Posed, keyboard: Keyboard, exempt: NDArray[np.bool_], system: tuple[Array, Array]
@@ -88,7 +89,7 @@ class Collisions:
         black, half = keyboard.x[keyboard.black], 0.5 * BLACK_WIDTH_BASE * keyboard.scale
         joint = posed.joints[..., 2, :]
         tip = joint + (posed.distal @ self.pulp[..., None])[..., 0]
-        for place, wide, high, link in ((joint, self.last_joint, self.last_joint, 1), (tip, self.half_width, self.thick, 2)):
+        for place, wide, high, link in ((joint, self.joint[..., 1], self.joint[..., 1], 1), (tip, self.half_width, self.thick, 2)):
             reach = np.maximum(wide, high)
             low = (place[..., 2] < BLACK_HEIGHT + reach) & (place[..., 1] > BLACK_FRONT - reach) & ~exempt
             which = np.nonzero(low)
