@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 # little finger the least (Zatsiorsky, Li and Latash 2000, "Enslaving effects in multi-finger force production"). More than what
 # is to be seen at the knuckles: the hand goes down and leans with the finger that plays, which holds idle ones back.
 _SHARES = np.array([0.0, 0.5, 0.7, 0.95, 0.9])
-_DOWN, _UP = -0.003, 0.010  # metres at most; near the keys there is no room: what goes lower presses its neighbours
+_DOWN, _UP = -0.001, 0.010  # metres at most; near the keys there is no room: what goes lower presses its neighbours
 LEVER = 0.04  # metres a fingertip goes for each radian at its knuckle, curved as fingers are
 _MIDDLE_Y = 0.03  # where a tilted target is looked at
 
