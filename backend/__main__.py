@@ -23,9 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
     _add_serve(commands)
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] != ["serve"]:  # which must answer at once
-        from . import fingering_command
+        from . import fingering_command, model_command
 
         fingering_command.add_parser(commands)
+        model_command.add_parsers(commands)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
