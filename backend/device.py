@@ -27,7 +27,7 @@ class Device:
 
 
 def resolve(name: str = "auto") -> Device:
-    """"auto", "cpu", "cuda", "cuda:1" or "mps". Raises PianoHandsError('no-device')."""
+    """ "auto", "cpu", "cuda", "cuda:1" or "mps". Raises PianoHandsError('no-device')."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind = name.partition(":")[0]

@@ -88,7 +88,9 @@ def _resampled(blocks: Iterator[Array], source: int, target: int) -> Iterator[Ar
             start, phase = place // up - first - reach, place % up
             yield np.concatenate(
                 [
-                    np.einsum("nk,nk->n", np.lib.stride_tricks.sliding_window_view(held, 2 * reach + 1)[start[cut]], kernel[phase[cut]])
+                    np.einsum(
+                        "nk,nk->n", np.lib.stride_tricks.sliding_window_view(held, 2 * reach + 1)[start[cut]], kernel[phase[cut]]
+                    )
                     for cut in (slice(at, at + 8192) for at in range(0, count, 8192))
                 ]
             )

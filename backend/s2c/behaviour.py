@@ -34,7 +34,7 @@ REFERENCE_WITHOUT_DROPOUT = replace(REFERENCE, dropout=False)
 
 
 def behaviour(compatibility: str = "none") -> Behaviour:
-    """"none" (the right way) or "reference". Raises PianoHandsError('bad-setting')."""
+    """ "none" (the right way) or "reference". Raises PianoHandsError('bad-setting')."""
     known = {"none": RIGHT, "reference": REFERENCE}
     if compatibility not in known:
         raise PianoHandsError("bad-setting", f"There is no compatibility {compatibility!r}.", f"Choose one of {', '.join(known)}.")

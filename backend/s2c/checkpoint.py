@@ -67,7 +67,9 @@ def read_manifest(path: Path) -> Manifest:
             )
         return Manifest(ModelConfig.from_json(values["model"]), values["sha256"], values.get("about", {}))
     except FileNotFoundError as error:
-        raise bad(f"There is no checkpoint in {path}: it has no {CONFIG}.", "Give the folder that import-checkpoint wrote.") from error
+        raise bad(
+            f"There is no checkpoint in {path}: it has no {CONFIG}.", "Give the folder that import-checkpoint wrote."
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise bad(f"{path / CONFIG} cannot be read: {type(error).__name__}: {error}.") from error
 

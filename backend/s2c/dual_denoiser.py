@@ -53,9 +53,7 @@ class DualDenoiser(nn.Module):
     def guide(self, conditioning: Conditioning, positions: Tensor) -> Conditioning:
         """Add positions (B, 2, N, 3) of both hands; each hand reads its own first."""
         right, left = (
-            self.hand(side).guide(
-                conditioning.hands[side], torch.cat([positions[:, side], positions[:, 1 - side]], dim=-1)
-            )
+            self.hand(side).guide(conditioning.hands[side], torch.cat([positions[:, side], positions[:, 1 - side]], dim=-1))
             for side in HandSide
         )
         return Conditioning((right, left))

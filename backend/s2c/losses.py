@@ -12,7 +12,9 @@ def position_losses(predicted: Tensor, true: Tensor, visible: Tensor) -> tuple[T
     return (predicted - true)[visible].abs().mean(), velocity.abs().mean()
 
 
-def denoiser_loss(schedule: NoiseSchedule, predicted: Tensor, *, clean: Tensor, noise: Tensor, step: Tensor, motion: float = 0.0) -> Tensor:
+def denoiser_loss(
+    schedule: NoiseSchedule, predicted: Tensor, *, clean: Tensor, noise: Tensor, step: Tensor, motion: float = 0.0
+) -> Tensor:
     """Squared error of v (B, N, C) weighted by the signal's share; `motion` weighs that of x0's first and second differences."""
     kept = schedule.kept.to(step.device)[step].to(clean.dtype)
     signal, rest = kept.sqrt()[:, None, None], (1 - kept).sqrt()[:, None, None]

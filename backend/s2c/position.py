@@ -18,9 +18,7 @@ class PositionPredictor(nn.Module):
         super().__init__()
         self.project = nn.Linear(features, config.transformer.width)
         self.transformer = EncoderDecoder(config.transformer, frames)
-        self.head = nn.Sequential(
-            nn.Linear(config.transformer.width, config.hidden), nn.Linear(config.hidden, POSITION_CHANNELS)
-        )
+        self.head = nn.Sequential(nn.Linear(config.transformer.width, config.hidden), nn.Linear(config.hidden, POSITION_CHANNELS))
 
     def forward(self, features: Tensor, *, causal: bool = False) -> tuple[Tensor, Tensor]:
         projected = self.project(features)

@@ -19,7 +19,12 @@ _UNUSED = (
     (re.compile(r"[a-z_0-9]+$"), "the noise schedule, which follows from its number of steps"),
 )
 
-_ATTENTION = {"in_proj_weight": "project.weight", "in_proj_bias": "project.bias", "out_proj.weight": "out.weight", "out_proj.bias": "out.bias"}
+_ATTENTION = {
+    "in_proj_weight": "project.weight",
+    "in_proj_bias": "project.bias",
+    "out_proj.weight": "out.weight",
+    "out_proj.bias": "out.bias",
+}
 _BLOCK = {
     "mlp.1": "modulation",
     "block1.proj": "first.convolution",
@@ -45,7 +50,12 @@ _COORDINATION = {
         )
     },
 }
-_LINEAR_ATTENTION = {"fn.fn.to_qkv": "project", "fn.fn.to_out.0": "out", "fn.fn.to_out.1.g": "out_norm.gain", "fn.norm.g": "norm.gain"}
+_LINEAR_ATTENTION = {
+    "fn.fn.to_qkv": "project",
+    "fn.fn.to_out.0": "out",
+    "fn.fn.to_out.1.g": "out_norm.gain",
+    "fn.norm.g": "norm.gain",
+}
 _FULL_ATTENTION = {"fn.fn.to_qkv": "project", "fn.fn.to_out": "out", "fn.norm.g": "norm.gain"}
 _PARTS = {
     "cond_feature_map": "remap",

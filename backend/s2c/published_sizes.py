@@ -131,4 +131,12 @@ def _encoder(shapes: _Shapes, given: dict[str, Any] | None, path: str) -> dict[s
 
 
 #: Of a configuration file as transformers writes it, what does not say how the encoder is built.
-_FOREIGN = ("architectures", "torch_dtype", "dtype", "transformers_version", "_name_or_path", "gradient_checkpointing", "tokenizer_class")
+_FOREIGN = (
+    "architectures",
+    "torch_dtype",
+    "dtype",
+    "transformers_version",
+    "_name_or_path",
+    "gradient_checkpointing",
+    "tokenizer_class",
+)

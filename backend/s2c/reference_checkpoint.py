@@ -124,7 +124,9 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise bad_experiment(f"{path.parent} has no {path.name}.", "It belongs to the experiment; put it beside the checkpoints.") from error
+        raise bad_experiment(
+            f"{path.parent} has no {path.name}.", "It belongs to the experiment; put it beside the checkpoints."
+        ) from error
     except (OSError, ValueError) as error:
         raise bad_experiment(f"{path.name} cannot be read: {error}.") from error
     if not isinstance(values, dict):

@@ -33,7 +33,9 @@ class Sampler:
     scheduler: Scheduler
 
     @torch.inference_mode()
-    def run(self, noise: NoiseSource, shape: tuple[int, int], *, device: torch.device, listening: Listening | None = None) -> Tensor:
+    def run(
+        self, noise: NoiseSource, shape: tuple[int, int], *, device: torch.device, listening: Listening | None = None
+    ) -> Tensor:
         """`shape`: frames and channels. Returns x0 (2, frames, channels). Raises Cancelled."""
         listening = listening or Listening()
         steps = self.scheduler.steps

@@ -83,7 +83,9 @@ def sample_take(
     return Sampled(*(values[:, :frames].cpu().double().numpy() for values in (pose, positions)))
 
 
-def to_clip(sampled: Sampled, *, fps: float, convention: axes.HandConvention | None = None, behaviour: Behaviour | None = None) -> Clip:
+def to_clip(
+    sampled: Sampled, *, fps: float, convention: axes.HandConvention | None = None, behaviour: Behaviour | None = None
+) -> Clip:
     """True hands in the keyboard's frame, without notes."""
     convention = convention or axes.HandConvention()
     turns = np.stack([_turns(pose, convention, behaviour or Behaviour()) for pose in sampled.pose], axis=1)
@@ -131,4 +133,3 @@ def _places_at(places: Array, times: Array) -> Array:
     at = np.clip(times * MODEL_FPS, 0, len(places) - 1)
     columns = [np.interp(at, np.arange(len(flat)), column) for column in flat.T]
     return np.stack(columns, axis=1).reshape(len(times), *places.shape[1:])
-

@@ -166,7 +166,12 @@ class Verification:
             yield f"train/{side.word}/stage1_rec_vel", np.array([float(loss) for loss in losses])
             for name in [name for name in self.expected if name.startswith(f"train/{side.word}/stage2_loss_w")]:
                 loss = denoiser_loss(
-                    self.schedule, v[:, side], clean=clean[:, side], noise=noise[:, side], step=step, motion=float(name.rpartition("_w")[2])
+                    self.schedule,
+                    v[:, side],
+                    clean=clean[:, side],
+                    noise=noise[:, side],
+                    step=step,
+                    motion=float(name.rpartition("_w")[2]),
                 )
                 yield name, np.array([float(loss)])
 
@@ -202,7 +207,9 @@ def verify(folder: Path) -> bool:
         print(f"{name:44} not compared: {'there is no train_inputs.npz' if lacking else 'nothing of that name is known'}")
         good = good and lacking
     if not seen:
-        raise PianoHandsError("bad-reference", "outputs.npz holds nothing that can be compared.", "Give the folder of a recorded run.")
+        raise PianoHandsError(
+            "bad-reference", "outputs.npz holds nothing that can be compared.", "Give the folder of a recorded run."
+        )
     print(f"{len(seen)} entries compared, {len(missed)} not; largest absolute error {worst:.3e} (allowed {TOLERANCE:.0e})")
     return good
 

@@ -49,7 +49,10 @@ def test_a_hostile_checkpoint_runs_nothing(tmp_path) -> None:
         def __reduce__(self):
             return (open, (str(tmp_path / "ran"), "w"))
 
-    for name, save in (("a.ckpt", lambda path: torch.save({"state_dict": Hostile()}, path)), ("b.ckpt", lambda path: path.write_bytes(pickle.dumps(Hostile())))):
+    for name, save in (
+        ("a.ckpt", lambda path: torch.save({"state_dict": Hostile()}, path)),
+        ("b.ckpt", lambda path: path.write_bytes(pickle.dumps(Hostile()))),
+    ):
         save(tmp_path / name)
         with pytest.raises(PianoHandsError):
             _pickle(tmp_path / name)
