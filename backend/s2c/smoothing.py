@@ -22,5 +22,5 @@ def smooth(values: Array) -> Array:
 
 
 def smooth_rotations(vectors: Array) -> Array:
-    """Rotation vectors (T, ..., 3) in radians to smoothed unit quaternions (T, ..., 4) of one sign: no jump where a vector wraps."""
+    """Rotation vectors (T, ..., 3) in radians to smoothed unit quaternions (T, ..., 4): no jump where a vector wraps."""
     return rotation.normalize(smooth(rotation.continuous(rotation.from_axis_angle(vectors))))

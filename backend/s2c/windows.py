@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Any length from windows of a fixed one: they overlap, and agree on the clean signal at every step of the sampling.
 
-All windows share one noisy take, so that there is never a seam to be hidden: where two overlap, the x0 they predict are averaged with
+All windows share one noisy take, so that there is no seam to be hidden: where two overlap, the x0 they predict are averaged with
 weights that rise and fall smoothly (after Bar-Tal et al. 2023, "MultiDiffusion", here in x0).
 """
 
