@@ -45,7 +45,7 @@ def resolve(name: str = "auto") -> Device:
 
 def set_threads() -> int:
     """Let torch use as many threads as there are cores for this process; more would wait for each other."""
-    count = int(os.environ.get("OMP_NUM_THREADS", 0) or 0) or allowed_cores()
+    count = int(os.environ.get("OMP_NUM_THREADS", "0") or 0) or allowed_cores()
     torch.set_num_threads(count)
     return count
 

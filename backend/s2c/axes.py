@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from s2c_blender.motion import rotation
 from s2c_blender.wire.hands import FINGER_JOINTS, JOINTS, HandSide
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 #: Camera's axes to the keyboard's: half a turn about x.
 CAMERA = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, -1.0]])
@@ -44,7 +44,7 @@ class HandConvention:
     """What a MANO file adds: its mean pose (16, 3), wrist first and zero there, and its wrist at rest (3,)."""
 
     mean_pose: Array = field(default_factory=relaxed_pose)
-    wrist: Array = field(default_factory=lambda: WRIST.copy())
+    wrist: Array = field(default_factory=WRIST.copy)
 
 
 def to_rotation_vectors(pose: Array) -> Array:

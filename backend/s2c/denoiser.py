@@ -2,6 +2,7 @@
 """One hand's U-Net, in two halves: the other hand is heard between them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -69,7 +70,7 @@ class HandDenoiser(nn.Module):
         incoming = features + (config.remapped or config.channels) + (2 * POSITION_CHANNELS if config.guided else 0)
         self.entry = Convolution(incoming, base, 7)
         self.time = TimeEmbedding(base)
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.down = nn.ModuleList(
             Level(
                 (narrow, narrow, time),

@@ -11,7 +11,7 @@ def slopes(heads: int) -> Tensor:
 
 
 def causal_bias(heads: int, frames: int, period: int) -> Tensor:
-    """(heads, frames, frames), to be added to attention logits: -inf for the future, -slope * floor(distance / period) for the past."""
+    """(heads, frames, frames), added to logits: -inf for the future, -slope * floor(distance / period) for the past."""
     frame = torch.arange(frames, device="cpu")
     distance = frame[:, None] - frame[None, :]
     bias = -slopes(heads)[:, None, None] * torch.div(distance, period, rounding_mode="floor")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads an experiment in the published layout. Nothing in its files is ever executed, and large files are mapped, not read whole."""
+"""Reads an experiment in the published layout. Nothing in its files is ever executed; large files are mapped."""
 
 import argparse
 import json

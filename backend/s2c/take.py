@@ -25,7 +25,7 @@ from .smoothing import smooth, smooth_rotations
 from .transformer import set_dropout
 from .windows import TakeModel, WindowBatches, Windows
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 DEFAULT_STEPS = 12
 PRE_ROLL = 1.0  # seconds before time zero in which the hands hold their first pose
