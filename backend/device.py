@@ -15,7 +15,7 @@ class Device:
     """`precision` is the networks'; sampling itself always works in single precision."""
 
     torch: torch.device
-    precision: torch.dtype
+    precision: torch.dtype  # pyright: ignore[reportInvalidTypeForm] - the field above is named torch
     compiles: bool = False
 
     def free_memory(self) -> None:
