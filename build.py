@@ -26,8 +26,8 @@ WHEELS, DIST = ROOT / "wheels", ROOT / "dist"
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 OLDEST_BLENDER = (4, 5)
 LARGEST_ZIP = 10_000_000  # bytes
-GROUPS = ("check", "pure", "bpy", "window")
-MAY_SKIP = ("window",)  # groups that need what most machines lack; any other that ran nothing has failed
+GROUPS = ("check", "pure", "bpy", "torch", "window")
+MAY_SKIP = ("torch", "window")  # groups that need what most machines lack; any other that ran nothing has failed
 GROUP_PATIENCE = 540.0  # seconds for one group of tests
 
 # What the bpy wheel takes from a Debian or Ubuntu machine, besides the C library.
@@ -118,7 +118,7 @@ def demo(options: argparse.Namespace) -> int:
 
 def test(options: argparse.Namespace) -> int:
     """Run the groups of tests, each in a process of its own, and say what came of them."""
-    python = environment("blender", "test")
+    python = environment("blender", "test", "full")
     fetch_wheels(python)  # the installed extension is tested too
     groups = (options.only,) if options.only else GROUPS
     tallies = {group: _checks(python) if group == "check" else _tests(python, group) for group in groups}
@@ -202,7 +202,9 @@ def environment(*groups: str) -> str:
     if not python.exists():
         _make_environment(folder)
     print(f"installing into {folder.name}: {', '.join(wanted)}", flush=True)
-    if _run([str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet", *wanted]) != 0:
+    install = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+    torch = [pin for pin in wanted if pin.startswith("torch==") and pin not in installed]
+    if (torch and _run([*install, *torch]) != 0) or _run([*install, *wanted]) != 0:
         raise Fault("pip could not install the packages above; its own words say why.")
     if "blender" in groups:
         _check_module(str(python))

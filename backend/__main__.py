@@ -23,9 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
     _add_serve(commands)
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] != ["serve"]:  # which must answer at once
-        from . import fingering_command
+        from . import fingering_command, model_command
 
         fingering_command.add_parser(commands)
+        model_command.add_parsers(commands)
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -57,6 +58,9 @@ def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds of the piece")
     parser.add_argument("--octave", type=float, default=164.5, metavar="MM", help="width of seven white keys in mm (164.5)")
     parser.add_argument("--audio", type=Path, metavar="OUT.wav", help="also write the sound, synthesised from the notes")
+    parser.add_argument("--prior", choices=("planner", "s2c"), default="planner", help="s2c takes a WAV recording (planner)")
+    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: what import-checkpoint wrote")
+    parser.add_argument("--steps", type=int, default=12, metavar="N", help="for s2c: sampling steps (12)")
     parser.set_defaults(run=_generate)
 
 
@@ -110,6 +114,10 @@ def _reassign(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
+    if options.prior == "s2c":
+        from . import model_command
+
+        return model_command.generate(options)
     from s2c_blender.wire.messages import Generate
     from s2c_blender.wire.terminal import ProgressBar
 

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a model runs, and in which precision: resolved once, here."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from s2c_blender.wire.errors import PianoHandsError
+
+
+@dataclass(frozen=True)
+class Device:
+    """`precision` is the networks'; sampling itself always works in single precision."""
+
+    torch: torch.device
+    precision: torch.dtype  # pyright: ignore[reportInvalidTypeForm] - the field above is named torch
+    compiles: bool = False
+
+    def free_memory(self) -> None:
+        """Give cached memory back, after it ran out and when idle."""
+        if self.torch.type == "cuda":
+            torch.cuda.empty_cache()
+        elif self.torch.type == "mps":
+            torch.mps.empty_cache()
+
+
+def resolve(name: str = "auto") -> Device:
+    """ "auto", "cpu", "cuda", "cuda:1" or "mps". Raises PianoHandsError('no-device')."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind = name.partition(":")[0]
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}.get(kind)
+    if not there:
+        raise PianoHandsError("no-device", f"There is no device {name} here.", "Choose cpu, or leave the choice to auto.")
+    if kind == "cuda":
+        wide = torch.cuda.is_bf16_supported()
+        return Device(torch.device(name), torch.bfloat16 if wide else torch.float16, compiles=True)
+    if kind == "cpu":
+        set_threads()
+    # MPS in single precision: half precision there has not been tried.
+    return Device(torch.device(name), torch.float32)
+
+
+def set_threads() -> int:
+    """Let torch use as many threads as there are cores for this process; more would wait for each other."""
+    count = int(os.environ.get("OMP_NUM_THREADS", "0") or 0) or allowed_cores()
+    torch.set_num_threads(count)
+    return count
+
+
+def allowed_cores() -> int:
+    """Cores that the process may use: by affinity, and by the control group's quota where there is one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):  # no control group, or no limit
+        return cores

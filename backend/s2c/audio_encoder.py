@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HuBERT or wav2vec 2.0 by the transformers library: sound to features at the model's frame rate."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrize
+
+
+class AudioEncoder(nn.Module):
+    """Normalised sound (B, samples) at 16 kHz to features (B, N, `width`). Always in evaluation mode, as S2C was trained."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        """`config`: arguments of transformers' HubertConfig or Wav2Vec2Config, by `model_type`."""
+        super().__init__()
+        from transformers import HubertConfig, HubertModel, Wav2Vec2Config, Wav2Vec2Model
+
+        values = {name: value for name, value in config.items() if name != "model_type"}
+        # Masking belongs to training an encoder from nothing; without it there is no vector for it.
+        values |= {"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "attn_implementation": "sdpa"}
+        if config.get("model_type") == "wav2vec2":
+            model = Wav2Vec2Model(Wav2Vec2Config(**values))
+        else:
+            model = HubertModel(HubertConfig(**values))
+        self.convolutions = model.feature_extractor
+        self.projection = model.feature_projection
+        self.encoder = model.encoder
+        # Weight normalisation only splits a weight in two; the loader joins them.
+        parametrize.remove_parametrizations(self.encoder.pos_conv_embed.conv, "weight")
+        self.width = int(model.config.hidden_size)
+        self.eval()
+
+    def train(self, mode: bool = True) -> "AudioEncoder":
+        return super().train(False)
+
+    def convolve(self, sound: Tensor) -> Tensor:
+        """(B, samples) to (B, channels, about 50 a second)."""
+        return self.convolutions(sound.to(next(self.convolutions.parameters()).dtype))
+
+    def encode(self, convolved: Tensor, frames: int) -> Tensor:
+        """What `convolve` gave to features (B, frames, width): first to the frame rate, then through the transformer."""
+        timed = F.interpolate(convolved.float(), size=frames, mode="linear", align_corners=True).to(convolved.dtype)
+        projected = self.projection(timed.transpose(1, 2))
+        hidden = projected[0] if isinstance(projected, tuple) else projected  # wav2vec 2.0 gives two
+        return self.encoder(hidden).last_hidden_state
+
+
+def normalise(sound: Tensor) -> Tensor:
+    """To mean 0 and variance 1 over all that is given (population variance, with 1e-7 against silence)."""
+    return (sound - sound.mean()) / torch.sqrt(sound.var(correction=0) + 1e-7)

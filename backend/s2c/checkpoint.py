@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Our own checkpoints: a folder with config.json and one safetensors file a hand. `load` is the only way to a model."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from s2c_blender.wire.errors import PianoHandsError
+from s2c_blender.wire.hands import HandSide
+
+from .config import ModelConfig
+from .model import S2CModel
+
+FORMAT = 1
+CONFIG = "config.json"
+#: Where each hand's part of the model is found: our tensor names begin with the word.
+_PARTS = {"encoder": "encoders", "position": "positions", "denoiser": "denoiser.hands"}
+
+
+def bad(what: str, hint: str = "Import it again: python -m backend import-checkpoint EXPERIMENT_DIR -o OUT") -> PianoHandsError:
+    return PianoHandsError("bad-checkpoint", what, hint)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What config.json says."""
+
+    config: ModelConfig
+    sha256: Mapping[str, str]  # of each file
+    about: Mapping[str, Any]
+
+
+def load(path: Path, *, check: bool = False) -> S2CModel:
+    """The model in a checkpoint folder, ours or in the published layout; on the CPU, in evaluation mode.
+
+    `check` compares SHA-256 first, which reads all of it. Raises PianoHandsError('bad-checkpoint').
+    """
+    if not (path / CONFIG).exists() and (path / "args.txt").exists():
+        from .reference_checkpoint import load_reference
+
+        return load_reference(path)
+    manifest = read_manifest(path)
+    hands = {side: _tensors(path / f"{side.word}.safetensors", manifest, check=check) for side in HandSide}
+    for side, tensors in hands.items():
+        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        check_tensors(shapes, manifest.config, f"{side.word}.safetensors")
+    return build(manifest.config, lambda side, name: hands[side][name].float())
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Raises PianoHandsError('bad-checkpoint')."""
+    try:
+        values = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+        if values["format"] != FORMAT:
+            raise bad(
+                f"{path} is a checkpoint of format {values['format']}; this version reads format {FORMAT}.",
+                "Install the newest version, or import the checkpoint again.",
+            )
+        return Manifest(ModelConfig.from_json(values["model"]), values["sha256"], values.get("about", {}))
+    except FileNotFoundError as error:
+        raise bad(
+            f"There is no checkpoint in {path}: it has no {CONFIG}.", "Give the folder that import-checkpoint wrote."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise bad(f"{path / CONFIG} cannot be read: {type(error).__name__}: {error}.") from error
+
+
+def build(config: ModelConfig, read: Callable[[HandSide, str], Tensor]) -> S2CModel:
+    """A model whose tensors are those that `read(side, name)` gives: nothing is made twice."""
+    model = skeleton(config)
+    for side in HandSide:
+        for name, part in hand_parts(model, side).items():
+            names = list(part.state_dict())
+            part.load_state_dict({key: read(side, f"{name}.{key}") for key in names}, assign=True)
+    model.share_convolutions()
+    return model.eval().requires_grad_(False)
+
+
+def skeleton(config: ModelConfig) -> S2CModel:
+    """The model without numbers. Raises PianoHandsError('bad-checkpoint') for sizes that fit no model."""
+    try:
+        with torch.device("meta"):
+            return S2CModel(config)
+    except (ValueError, RuntimeError, TypeError, ZeroDivisionError, KeyError) as error:
+        raise bad(f"These sizes make no model: {error}.") from error
+
+
+def hand_parts(model: S2CModel, side: HandSide) -> dict[str, nn.Module]:
+    """The parts of the model that are one hand's."""
+    return {name: model.get_submodule(f"{place}.{int(side)}") for name, place in _PARTS.items()}
+
+
+def check_tensors(
+    shapes: Mapping[str, tuple[int, ...]], config: ModelConfig, file: str, *, spelt: Callable[[str], str] = lambda name: name
+) -> None:
+    """Raises PianoHandsError('bad-checkpoint') that names a tensor that is missing, of the wrong shape, or too many."""
+    parts = hand_parts(skeleton(config), HandSide.RIGHT)
+    wanted = {f"{part}.{name}": tuple(value.shape) for part, module in parts.items() for name, value in module.state_dict().items()}
+    for name, shape in wanted.items():
+        if name not in shapes:
+            raise bad(f"{file} lacks the tensor {spelt(name)}.")
+        if shapes[name] != shape:
+            numbers = math.prod(shapes[name])
+            raise bad(f"{file}: the tensor {spelt(name)} has the wrong shape ({numbers} numbers instead of {math.prod(shape)}).")
+    extra = sorted(set(shapes) - set(wanted))
+    if extra:
+        raise bad(f"{file} has a tensor too many for its sizes: {spelt(extra[0])}.")
+
+
+def digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _tensors(path: Path, manifest: Manifest, *, check: bool) -> dict[str, Tensor]:
+    if not path.exists():
+        raise bad(f"The checkpoint {path.parent} lacks {path.name}.")
+    if check and digest(path) != manifest.sha256.get(path.name):
+        raise bad(f"{path.name} is not what was imported: its SHA-256 differs.")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise bad(f"{path.name} is cut off or no safetensors file.") from error

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads an experiment in the published layout. Nothing in its files is ever executed; large files are mapped."""
+
+import argparse
+import json
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from s2c_blender.wire.errors import PianoHandsError
+from s2c_blender.wire.hands import HandSide
+
+from .checkpoint import build, check_tensors
+from .config import ModelConfig
+from .model import S2CModel
+from .published_names import Source, partly_unused, translate, unused
+from .published_sizes import bad_experiment, read_sizes
+
+
+@dataclass(frozen=True)
+class PublishedHand:
+    """One hand's tensors under the published names, mapped from `path`, and how ours are made of them."""
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    sources: Mapping[str, Source]
+    config: ModelConfig
+
+    def read(self, name: str) -> Tensor:
+        """A tensor of ours. Raises PianoHandsError('bad-checkpoint')."""
+        try:
+            return self.sources[name].read(self.tensors)
+        except (ValueError, RuntimeError, IndexError) as error:
+            raise bad_experiment(f"{self.path.name}: {' and '.join(self.sources[name].names)} cannot be used: {error}.") from error
+
+    def unused(self) -> dict[str, str]:
+        """Published tensors that nothing uses, wholly or in part, and why."""
+        told = {name: reason for name in self.tensors if (reason := unused(name))}
+        return told | partly_unused(self.tensors)
+
+
+def open_hand(folder: Path, side: HandSide) -> PublishedHand:
+    """Open one hand's file and check every name and shape in it. Raises PianoHandsError('bad-checkpoint')."""
+    if not folder.is_dir():
+        raise bad_experiment(f"There is no folder {folder}.", "Give the folder that holds args.txt and the two .ckpt files.")
+    settings, position_settings = _json(folder / "args.txt"), _json(folder / "args_posi.txt")
+    encoder = _json(folder / "hubert_config.json") if (folder / "hubert_config.json").exists() else None
+    path = find_file(folder, side)
+    tensors = _safetensors(path) if path.suffix == ".safetensors" else _pickle(path)
+    if not tensors:
+        raise bad_experiment(f"{path.name} holds no tensors.")
+    try:
+        config = read_sizes(tensors, settings, position_settings, encoder)
+    except (IndexError, TypeError, ValueError) as error:
+        raise bad_experiment(f"{path.name} and its args files do not fit together: {error}.") from error
+    sources, unknown = translate(tensors)
+    if unknown:
+        raise bad_experiment(f"{path.name} holds tensors that no S2C model has: {', '.join(unknown[:3])}.")
+    hand = PublishedHand(path, tensors, sources, config)
+    _check_shapes(hand)
+    return hand
+
+
+def load_reference(folder: Path) -> S2CModel:
+    """The model of an experiment in the published layout, on the CPU in single precision."""
+    hands = {side: open_hand(folder, side) for side in HandSide}
+    check_alike([hand.config for hand in hands.values()])
+    return build(hands[HandSide.RIGHT].config, lambda side, name: hands[side].read(name).float().contiguous())
+
+
+def check_alike(configs: list[ModelConfig]) -> None:
+    if configs[0] != configs[1]:
+        raise bad_experiment("The two hands' checkpoints have different sizes.", "Take both from one experiment.")
+
+
+def find_file(folder: Path, side: HandSide) -> Path:
+    """weights_right.safetensors, or the .ckpt of that hand with the most iterations (counted, not spelt)."""
+    plain = folder / f"weights_{side.word}.safetensors"
+    found = {
+        path: int(match[1])
+        for path in folder.iterdir()
+        if ".ckpt" in path.name and (match := re.match(rf"[^-]*-{side.word}-iter=(\d+)", path.name))
+    }
+    if not found and plain.exists():
+        return plain
+    if not found:
+        raise bad_experiment(
+            f"{folder} has no checkpoint of the {side.word} hand (piano2pose-{side.word}-iter=...ckpt).",
+            "Give the folder that holds args.txt and the two .ckpt files.",
+        )
+    return max(found, key=lambda path: found[path])
+
+
+def _check_shapes(hand: PublishedHand) -> None:
+    shapes = dict[str, tuple[int, ...]]()
+    for name in hand.sources:
+        shapes[name] = tuple(hand.read(name).shape) if "pos_conv_embed.conv.weight" in name else _lazy_shape(hand, name)
+
+    def spelt(name: str) -> str:
+        if name in hand.sources:
+            return hand.sources[name].names[-1]
+        return f"for {name}"
+
+    check_tensors(shapes, hand.config, hand.path.name, spelt=spelt)
+
+
+def _lazy_shape(hand: PublishedHand, name: str) -> tuple[int, ...]:
+    """The shape that a tensor of ours will have, without touching its numbers."""
+    source = hand.sources[name]
+    try:
+        return tuple(source.change(*(torch.empty(hand.tensors[part].shape, device="meta") for part in source.names)).shape)
+    except (RuntimeError, ValueError, IndexError):
+        return ()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise bad_experiment(
+            f"{path.parent} has no {path.name}.", "It belongs to the experiment; put it beside the checkpoints."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise bad_experiment(f"{path.name} cannot be read: {error}.") from error
+    if not isinstance(values, dict):
+        raise bad_experiment(f"{path.name} is no JSON object.")
+    return values
+
+
+def _pickle(path: Path) -> dict[str, Tensor]:
+    """A .ckpt: torch's own unpickler for weights, which makes tensors and plain values alone, and the one Namespace."""
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise bad_experiment(
+            f"{path.name} was not read: it asks for more than tensors and plain values, and could run foreign code.",
+            "Take the checkpoint from where the authors published it.",
+        ) from error
+    except (RuntimeError, OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise bad_experiment(f"{path.name} is cut off or no checkpoint.") from error
+    tensors = content.get("state_dict") if isinstance(content, dict) else None
+    if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
+        raise bad_experiment(f"{path.name} holds no state_dict of tensors.")
+    return tensors
+
+
+class _Mapped(Mapping[str, Tensor]):
+    """Tensors of a safetensors file, read when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = safe_open(path, framework="pt")
+        self._names = list(self._file.keys())
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._file.get_tensor(name)
+
+    def __iter__(self):
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _safetensors(path: Path) -> Mapping[str, Tensor]:
+    try:
+        return _Mapped(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise bad_experiment(f"{path.name} is cut off or no safetensors file.") from error
+
+
+__all__ = ["PianoHandsError", "PublishedHand", "check_alike", "find_file", "load_reference", "open_hand"]

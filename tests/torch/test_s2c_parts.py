@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""S2C's schedulers, windows and axes from closed forms; no weights are needed."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is installed for Python 3.11 only")
+
+from backend.s2c import axes  # noqa: E402
+from backend.s2c.reference_checkpoint import _pickle  # noqa: E402
+from backend.s2c.schedule import NoiseSchedule  # noqa: E402
+from backend.s2c.scheduler import SamplerKind, make_scheduler  # noqa: E402
+from backend.s2c.windows import Stitch, Windows  # noqa: E402
+from s2c_blender.motion import rotation  # noqa: E402
+from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
+
+
+@pytest.mark.parametrize("kind", list(SamplerKind))
+def test_every_sampler_ends_at_the_signal_when_the_model_knows_it(kind: SamplerKind) -> None:
+    scheduler = make_scheduler(kind, NoiseSchedule.cosine(50), 10)
+    clean, x = torch.full((2, 4, 3), 0.3), torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0))
+    for index in range(len(scheduler.steps)):
+        x = scheduler.step(index, x, clean, before=clean, noise=torch.zeros_like(x))
+    assert torch.allclose(x, clean, atol=1e-5)
+
+
+def test_windows_that_agree_give_the_take_back() -> None:
+    windows = Windows.over(1000, 240)
+    take = torch.randn(2, 1000, 5, generator=torch.Generator().manual_seed(1))
+    stitch = Stitch(windows, 5, torch.device("cpu"))
+    stitch.add(0, windows.cut(take, 0, len(windows)))
+    assert torch.allclose(stitch.take(), take, atol=1e-5)
+
+
+def test_a_mirrored_input_gives_a_mirrored_clip() -> None:
+    random = np.random.default_rng(2)
+    turns = rotation.normalize(random.normal(size=(6, 2, 16, 4)))
+    places = random.normal(size=(6, 2, 3))
+    one = axes.both_hands(turns, places, wrist=axes.WRIST)
+    other = axes.both_hands(turns[:, ::-1], places[:, ::-1], wrist=axes.WRIST)
+    assert np.allclose(rotation.mirror(one[0])[:, ::-1], other[0])
+    assert np.allclose((one[1] * axes.MIRROR)[:, ::-1], other[1])
+
+
+def test_a_hostile_checkpoint_runs_nothing(tmp_path) -> None:
+    class Hostile:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    for name, save in (
+        ("a.ckpt", lambda path: torch.save({"state_dict": Hostile()}, path)),
+        ("b.ckpt", lambda path: path.write_bytes(pickle.dumps(Hostile()))),
+    ):
+        save(tmp_path / name)
+        with pytest.raises(PianoHandsError):
+            _pickle(tmp_path / name)
+    assert not (tmp_path / "ran").exists()
