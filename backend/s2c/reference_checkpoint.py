@@ -104,11 +104,17 @@ def _check_shapes(hand: PublishedHand) -> None:
         shapes[name] = tuple(hand.read(name).shape) if "pos_conv_embed.conv.weight" in name else _lazy_shape(hand, name)
 
     def spelt(name: str) -> str:
+        """The published name; of one that is missing, after a neighbour in its layer."""
         if name in hand.sources:
             return hand.sources[name].names[-1]
-        return f"for {name}"
+        layer, _, last = name.rpartition(".")
+        beside = next((source.names[-1] for ours, source in hand.sources.items() if ours.rpartition(".")[0] == layer), None)
+        return f"{beside.rpartition('.')[0]}.{last}" if beside else f"for {name}"
 
-    check_tensors(shapes, hand.config, hand.path.name, spelt=spelt)
+    try:
+        check_tensors(shapes, hand.config, hand.path.name, spelt=spelt)
+    except PianoHandsError as error:
+        raise bad_experiment(error.message, "Take both checkpoints and their args files from one experiment.") from error
 
 
 def _lazy_shape(hand: PublishedHand, name: str) -> tuple[int, ...]:
