@@ -95,27 +95,16 @@ class Collisions:
             which = np.nonzero(low)
             if not len(which[0]):
                 continue
-            x, y, z = place[which].T
             wide, high = wide[which[1:]], high[which[1:]]
-            right = np.searchsorted(black, x)
+            right = np.searchsorted(black, place[which][:, 0])
             for near in (np.maximum(right - 1, 0), np.minimum(right, len(black) - 1)):
-                aside = x - black[near]
-                beyond = np.stack([np.abs(aside) - half, BLACK_FRONT - y, z - BLACK_HEIGHT], axis=-1)
-                gap = np.maximum(beyond, 0.0)
-                distance = np.linalg.norm(gap, axis=-1)
-                inside = distance < 1e-5
-                # What is wholly inside leaves by the nearest side.
-                gap[inside, beyond[inside].argmax(axis=-1)] = 1.0
-                distance[inside] = beyond[inside].max(axis=-1)
-                direction = gap / np.linalg.norm(gap, axis=-1, keepdims=True)
-                short = distance - (high + (wide - high) * direction[:, 0] ** 2)
+                outward, distance = _from_black(place[which], black[near], half)
+                short = distance - (high + (wide - high) * outward[:, 0] ** 2)
                 met = np.flatnonzero(short < 0.0)
                 if not len(met):
                     continue
                 frame, hand, finger = (index[met] for index in which)
-                direction = direction[met] * np.stack([np.sign(aside[met]), -np.ones(len(met)), np.ones(len(met))], axis=-1)
-                change = kinematics.jacobian_at(posed, (frame, hand, finger), place[which][met], np.full(len(met), link))
-                rows = (direction[:, None] @ change)[:, 0]
+                rows = self._rows(posed, (frame, hand, 3 * finger + link), place[which][met], outward[met])
                 self._accumulate((frame, hand), rows, short[met], system, hardness=_KEYS)
 
     def _ends(self, posed: kinematics.Posed) -> tuple[Array, Array]:
@@ -203,6 +192,20 @@ class Collisions:
         at = place[first] // 2, place[first] % 2
         matrix[at] += np.add.reduceat(weighted[:, :, None] * rows[:, None, :], first, axis=0)
         slope[at] += np.add.reduceat(weighted * short[order, None], first, axis=0)
+
+
+def _from_black(place: Array, middle: Array, half: float) -> tuple[Array, Array]:
+    """The way out (M, 3) of black keys, x of whose middles is (M,), and how far outside points (M, 3) are; negative inside."""
+    aside = place[:, 0] - middle
+    beyond = np.stack([np.abs(aside) - half, BLACK_FRONT - place[:, 1], place[:, 2] - BLACK_HEIGHT], axis=-1)
+    gap = np.maximum(beyond, 0.0)
+    distance = np.linalg.norm(gap, axis=-1)
+    inside = distance < 1e-5
+    # What is wholly inside leaves by the nearest side.
+    gap[inside, beyond[inside].argmax(axis=-1)] = 1.0
+    distance[inside] = beyond[inside].max(axis=-1)
+    gap /= np.linalg.norm(gap, axis=-1, keepdims=True)
+    return gap * np.stack([np.sign(aside), -np.ones_like(aside), np.ones_like(aside)], axis=-1), distance
 
 
 def _unit(vector: Array) -> tuple[Array, Array]:

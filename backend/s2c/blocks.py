@@ -95,39 +95,45 @@ class ResidualBlock(nn.Module):
         return self.second(self.first(x, (scale, shift))) + self.shortcut(x)
 
 
-class LinearAttention(nn.Module):
+class _Attention(nn.Module):
+    """What both kinds share: normalised, projected to heads, and back to the width."""
+
+    def __init__(self, width: int, *, heads: int, head_width: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = ChannelNorm(width)
+        self.project = nn.Linear(width, 3 * heads * head_width, bias=False)
+        self.out = nn.Linear(heads * head_width, width)
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, N, C) to query, key and value (B, heads, N, head_width)."""
+        query, key, value = self.project(self.norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return query, key, value
+
+    def join(self, mixed: Tensor) -> Tensor:
+        """(B, heads, N, head_width) to (B, N, C)."""
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+class LinearAttention(_Attention):
     """x plus attention in time linear in N (Katharopoulos et al. 2020, with softmax as the feature map)."""
 
     def __init__(self, width: int, *, heads: int, head_width: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm = ChannelNorm(width)
-        self.project = nn.Linear(width, 3 * heads * head_width, bias=False)
-        self.out = nn.Linear(heads * head_width, width)
+        super().__init__(width, heads=heads, head_width=head_width)
         self.out_norm = ChannelNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        query, key, value = self.project(self.norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        query, key, value = self.split(x)
         query = query.softmax(-1) * query.shape[-1] ** -0.5
         key = key.softmax(-2)  # over frames
-        mixed = query @ (key.transpose(-1, -2) @ value)
-        return x + self.out_norm(self.out(mixed.transpose(1, 2).flatten(2)))
+        return x + self.out_norm(self.join(query @ (key.transpose(-1, -2) @ value)))
 
 
-class FullAttention(nn.Module):
+class FullAttention(_Attention):
     """x plus ordinary attention over frames."""
 
-    def __init__(self, width: int, *, heads: int, head_width: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm = ChannelNorm(width)
-        self.project = nn.Linear(width, 3 * heads * head_width, bias=False)
-        self.out = nn.Linear(heads * head_width, width)
-
     def forward(self, x: Tensor) -> Tensor:
-        query, key, value = self.project(self.norm(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        return x + self.out(mixed.transpose(1, 2).flatten(2))
+        return x + self.join(F.scaled_dot_product_attention(*self.split(x)))
 
 
 class TimeEmbedding(nn.Module):

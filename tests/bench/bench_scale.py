@@ -49,7 +49,7 @@ def _measure(piece: Path, minutes: float, hand_size: float) -> None:
     first: list[float] = []
     perform(score, Settings(hand_size=hand_size), preview=lambda *_: first.append(time.perf_counter() - began))
     took = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0 / 1e6
     print(f"{minutes:7.1f} {len(score.notes):6d} {took / score.duration:18.3f} {first[0]:17.2f} s {peak:8.0f}", flush=True)
 
 
