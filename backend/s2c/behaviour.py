@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the published S2C scripts do by accident, each behind a name, and what is done instead by default."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from s2c_blender.wire.errors import PianoHandsError
 
@@ -29,8 +29,6 @@ class Behaviour:
 
 RIGHT = Behaviour()
 REFERENCE = Behaviour(joint_normalisation=True, causal_alone=True, same_start=True, dropout=True, filter_vectors=True)
-#: The reference with its randomness off: what recorded numbers can be compared with.
-REFERENCE_WITHOUT_DROPOUT = replace(REFERENCE, dropout=False)
 
 
 def behaviour(compatibility: str = "none") -> Behaviour:

@@ -58,7 +58,7 @@ def write_hand(path: Path, hand: PublishedHand, dtype: torch.dtype) -> str:
     """Write a safetensors file (https://github.com/huggingface/safetensors, Format) one tensor at a time; returns its SHA-256."""
     header, at = dict[str, object](), 0
     for name in hand.sources:
-        shape = list(_shape(hand, name))
+        shape = list(hand.shape(name))
         size = int(torch.tensor(shape).prod()) * dtype.itemsize
         header[name] = {"dtype": _NAMES[dtype], "shape": shape, "data_offsets": [at, at + size]}
         at += size
@@ -73,13 +73,6 @@ def write_hand(path: Path, hand: PublishedHand, dtype: torch.dtype) -> str:
             file.write(piece)
             sha.update(piece)
     return sha.hexdigest()
-
-
-def _shape(hand: PublishedHand, name: str) -> tuple[int, ...]:
-    source = hand.sources[name]
-    if len(source.names) > 1:
-        return tuple(hand.tensors[source.names[-1]].shape)
-    return tuple(source.change(torch.empty(hand.tensors[source.names[0]].shape, device="meta")).shape)
 
 
 def _pieces(hand: PublishedHand, dtype: torch.dtype) -> Iterator[memoryview]:

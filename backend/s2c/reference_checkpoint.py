@@ -40,6 +40,11 @@ class PublishedHand:
         except (ValueError, RuntimeError, IndexError) as error:
             raise bad_experiment(f"{self.path.name}: {' and '.join(self.sources[name].names)} cannot be used: {error}.") from error
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a tensor of ours, without touching its numbers. Raises what a tensor that does not fit raises in torch."""
+        source = self.sources[name]
+        return tuple(source.change(*(torch.empty(self.tensors[part].shape, device="meta") for part in source.names)).shape)
+
     def unused(self) -> dict[str, str]:
         """Published tensors that nothing uses, wholly or in part, and why."""
         told = {name: reason for name in self.tensors if (reason := unused(name))}
@@ -118,10 +123,9 @@ def _check_shapes(hand: PublishedHand) -> None:
 
 
 def _lazy_shape(hand: PublishedHand, name: str) -> tuple[int, ...]:
-    """The shape that a tensor of ours will have, without touching its numbers."""
-    source = hand.sources[name]
+    """Its shape; none where it does not fit."""
     try:
-        return tuple(source.change(*(torch.empty(hand.tensors[part].shape, device="meta") for part in source.names)).shape)
+        return hand.shape(name)
     except (RuntimeError, ValueError, IndexError):
         return ()
 

@@ -42,11 +42,6 @@ class Windows:
         starts = tuple(round((frames - size) * index / max(count - 1, 1)) for index in range(count))
         return Windows(starts, size, frames, overlap)
 
-    @staticmethod
-    def apart(count: int, size: int) -> "Windows":
-        """`count` windows that have nothing to do with each other, one after the other."""
-        return Windows(tuple(range(0, count * size, size)), size, count * size, 0)
-
     def __len__(self) -> int:
         return len(self.starts)
 
@@ -124,9 +119,7 @@ class TakeModel:
         self.denoise: Callable[[Tensor, Tensor, Conditioning], Tensor] = model.denoiser
 
     @torch.inference_mode()
-    def listen(
-        self, sound: Tensor, *, causal: bool = False, joint: bool = False, tick: Callable[[int], None] = lambda done: None
-    ) -> Tensor:
+    def listen(self, sound: Tensor, *, causal: bool = False, joint: bool = False) -> Tensor:
         """Condition on sound (samples,) of the whole take; returns positions (2, T, 3) in (-1, 1).
 
         Loudness is normalised over the recording, or (`joint`) over each batch of windows as the published scripts do.
@@ -141,17 +134,12 @@ class TakeModel:
             positions, conditioning = self.model.prepare(cut.to(self._device), causal=causal and last - first == 1)
             parts.append(conditioning)
             stitch.add(first, positions)
-            tick(last)
 
         self._batches.each(work)
         positions = stitch.take()
         cut = self.windows.cut(positions, 0, len(self.windows))
         self._conditioning = self.model.denoiser.guide(Conditioning.join(parts), cut.to(self._dtype))
         return positions
-
-    def repeat(self, conditioning: Conditioning) -> None:
-        """Take a conditioning made elsewhere, one for each window."""
-        self._conditioning = conditioning
 
     @torch.inference_mode()
     def predict(self, x: Tensor, step: int) -> Tensor:
