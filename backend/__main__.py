@@ -8,6 +8,8 @@ from pathlib import Path
 
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
 
+from .s2c.config import DEFAULT_STEPS
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
@@ -60,7 +62,7 @@ def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--audio", type=Path, metavar="OUT.wav", help="also write the sound, synthesised from the notes")
     parser.add_argument("--prior", choices=("planner", "s2c"), default="planner", help="s2c takes a WAV recording (planner)")
     parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: what import-checkpoint wrote")
-    parser.add_argument("--steps", type=int, default=12, metavar="N", help="for s2c: sampling steps (12)")
+    parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, metavar="N", help=f"for s2c: sampling steps ({DEFAULT_STEPS})")
     parser.set_defaults(run=_generate)
 
 

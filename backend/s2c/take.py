@@ -14,7 +14,7 @@ from s2c_blender.wire.notes import Fingering, Score
 from ..device import Device
 from . import axes
 from .behaviour import Behaviour
-from .config import MODEL_FPS, SAMPLE_RATE
+from .config import DEFAULT_STEPS, MODEL_FPS, SAMPLE_RATE
 from .model import S2CModel
 from .noise import SeededNoise
 from .position import POSITION_SCALE
@@ -27,7 +27,6 @@ from .windows import TakeModel, WindowBatches, Windows
 
 Array = NDArray[np.floating]
 
-DEFAULT_STEPS = 12
 PRE_ROLL = 1.0  # seconds before time zero in which the hands hold their first pose
 BATCH = {"cpu": 4, "cuda": 32, "mps": 8}  # windows at a time, to begin with
 

@@ -12,7 +12,7 @@ from backend.s2c import axes  # noqa: E402
 from backend.s2c.losses import denoiser_loss  # noqa: E402
 from backend.s2c.reference_checkpoint import _pickle  # noqa: E402
 from backend.s2c.schedule import NoiseSchedule  # noqa: E402
-from backend.s2c.scheduler import SamplerKind, make_scheduler  # noqa: E402
+from backend.s2c.scheduler import AncestralScheduler, SamplerKind, make_scheduler  # noqa: E402
 from backend.s2c.windows import Stitch, Windows  # noqa: E402
 from s2c_blender.motion import rotation  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
@@ -25,6 +25,17 @@ def test_every_sampler_ends_at_the_signal_when_the_model_knows_it(kind: SamplerK
     for index in range(len(scheduler.steps)):
         x = scheduler.step(index, x, clean, before=clean, noise=torch.zeros_like(x))
     assert torch.allclose(x, clean, atol=1e-5)
+
+
+def test_few_ancestral_steps_keep_the_signal_and_the_noise_of_the_steps_they_take() -> None:
+    schedule, generator = NoiseSchedule.cosine(1000), torch.Generator().manual_seed(0)
+    scheduler = AncestralScheduler(schedule, 10)
+    clean = torch.zeros(200_000)
+    signal, noisy = schedule.mix(scheduler.steps[0])
+    x = signal * clean + noisy * torch.randn(len(clean), generator=generator)
+    for index in range(4):
+        x = scheduler.step(index, x, clean, before=None, noise=torch.randn(len(clean), generator=generator))
+        assert abs(float(x.std()) - schedule.mix(scheduler.steps[index + 1])[1]) < 0.005
 
 
 def test_an_error_of_v_costs_its_square_by_the_share_of_signal() -> None:
