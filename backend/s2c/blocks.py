@@ -138,17 +138,15 @@ class FullAttention(_Attention):
 class TimeEmbedding(nn.Module):
     """Diffusion steps (B,) to (B, 4 W): sines and cosines of W/2 frequencies (Vaswani et al. 2017), then two linear maps."""
 
-    frequencies: Tensor
-
     def __init__(self, width: int) -> None:
         super().__init__()
-        half = width // 2
-        steps = torch.arange(half, dtype=torch.float32, device="cpu")
-        self.register_buffer("frequencies", torch.exp(-steps * (math.log(10000.0) / (half - 1))), persistent=False)
+        self.half = width // 2
         self.inner = nn.Linear(width, 4 * width)
         self.outer = nn.Linear(4 * width, 4 * width)
 
     def forward(self, step: Tensor) -> Tensor:
-        angle = step.float()[:, None] * self.frequencies.float()
+        # In single precision, whatever the model's: an angle of 999 to three digits would be any angle.
+        place = torch.arange(self.half, dtype=torch.float32, device=step.device)
+        angle = step.float()[:, None] * torch.exp(place * (-math.log(10000.0) / (self.half - 1)))
         waves = torch.cat([angle.sin(), angle.cos()], dim=-1).to(self.inner.weight.dtype)
         return self.outer(F.gelu(self.inner(waves)))

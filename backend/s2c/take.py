@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from s2c_blender.motion import rotation
 from s2c_blender.wire.clip import Clip, hand_rate
+from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.notes import Fingering, Score
 
 from ..device import Device
@@ -51,8 +52,13 @@ class Sampled:
 
 
 def move(model: S2CModel, device: Device) -> S2CModel:
-    """The model on a device and in its precision."""
-    return model.to(device=device.torch, dtype=device.precision)
+    """The model on a device and in its precisions."""
+    model.to(device.torch)
+    for part in (model.encoders, model.positions):
+        part.to(device.precision)
+    for side in HandSide:
+        model.denoiser.hand(side).set_precision(device.denoiser or device.precision, once=device.precision)
+    return model
 
 
 def sample_take(

@@ -114,7 +114,7 @@ class TakeModel:
     def __init__(self, model: S2CModel, windows: Windows, batches: WindowBatches, *, device: torch.device) -> None:
         self.model, self.windows, self._batches, self._device = model, windows, batches, device
         self._schedule = NoiseSchedule.cosine(model.config.diffusion_steps)
-        self._dtype = next(model.denoiser.parameters()).dtype
+        self._dtype = model.denoiser.hand(0).exit.weight.dtype
         self._conditioning: Conditioning | None = None
         self.denoise: Callable[[Tensor, Tensor, Conditioning], Tensor] = model.denoiser
 
@@ -138,7 +138,7 @@ class TakeModel:
         self._batches.each(work)
         positions = stitch.take()
         cut = self.windows.cut(positions, 0, len(self.windows))
-        self._conditioning = self.model.denoiser.guide(Conditioning.join(parts), cut.to(self._dtype))
+        self._conditioning = self.model.denoiser.guide(Conditioning.join(parts), cut)
         return positions
 
     @torch.inference_mode()

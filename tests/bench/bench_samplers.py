@@ -24,7 +24,7 @@ from backend.listen.synth import render_score
 from backend.pipeline import first_seconds
 from backend.s2c import checkpoint, take
 from backend.s2c.audio_encoder import normalise
-from backend.s2c.config import MODEL_FPS, SAMPLE_RATE
+from backend.s2c.config import DEFAULT_STEPS, MODEL_FPS, SAMPLE_RATE
 from backend.s2c.model import S2CModel
 from backend.s2c.noise import SeededNoise
 from backend.s2c.sampler import Listening, Sampler
@@ -86,10 +86,10 @@ class Bench:
     def __init__(self, model: S2CModel, sound: Tensor, place: device.Device) -> None:
         self._model, self._place = model, place
         self.schedule = NoiseSchedule.cosine(model.config.diffusion_steps)
-        self._dtype = next(model.denoiser.parameters()).dtype
+        self._dtype = model.denoiser.hand(0).exit.weight.dtype
         with torch.inference_mode():
             positions, conditioning = model.prepare(normalise(sound)[None].to(place.torch))
-            self._conditioning = model.denoiser.guide(conditioning, positions.to(self._dtype))
+            self._conditioning = model.denoiser.guide(conditioning, positions)
 
     def sample(self, scheduler: Scheduler, seeds: range, title: str) -> Array:
         """Pose (S, 2, N, C) in degrees."""
@@ -137,10 +137,11 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     options = parser.parse_args()
     place = device.resolve()
-    model = take.move(checkpoint.load(options.checkpoint), place)
+    model = take.move(checkpoint.load(options.checkpoint), replace(place, precision=torch.float32, denoiser=None))
     if options.frames:
         model.config = replace(model.config, frames=options.frames)
-    bench = Bench(model, _sound(options.sound, model.config.frames), place)
+    sound = _sound(options.sound, model.config.frames)
+    bench = Bench(model, sound, place)
     began = time.perf_counter()
     full = len(bench.schedule)
     path = bench.sample(DDIMScheduler(bench.schedule, full), range(options.paths), f"DDIM, {full} steps")
@@ -151,6 +152,12 @@ def main() -> int:
         for count in options.counts:
             pose = bench.sample(make(bench.schedule, count), range(options.seeds), f"{name}, {count} steps")
             rows.append(_row(name, count, pose, path, published))
+    fast = place.denoiser or place.precision
+    if fast != torch.float32:
+        bench = Bench(take.move(model, place), sound, place)
+        name = f"DPM-Solver++ 2M in {str(fast).removeprefix('torch.')}"
+        pose = bench.sample(DPMScheduler(bench.schedule, DEFAULT_STEPS), range(options.seeds), f"{name}, {DEFAULT_STEPS} steps")
+        rows.append(_row(name, DEFAULT_STEPS, pose, path, published))
     _print(rows, path, published)
     print(f"{options.seeds} seeds, windows of {model.config.frames} frames, {time.perf_counter() - began:.0f} s")
     if options.json:

@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is installed for Python 3.11 only")
 
 from backend.s2c import axes  # noqa: E402
+from backend.s2c.blocks import TimeEmbedding  # noqa: E402
 from backend.s2c.losses import denoiser_loss  # noqa: E402
 from backend.s2c.reference_checkpoint import _pickle  # noqa: E402
 from backend.s2c.schedule import NoiseSchedule  # noqa: E402
@@ -36,6 +37,16 @@ def test_few_ancestral_steps_keep_the_signal_and_the_noise_of_the_steps_they_tak
     for index in range(4):
         x = scheduler.step(index, x, clean, before=None, noise=torch.randn(len(clean), generator=generator))
         assert abs(float(x.std()) - schedule.mix(scheduler.steps[index + 1])[1]) < 0.005
+
+
+def test_the_time_embedding_tells_late_steps_apart_in_half_precision() -> None:
+    torch.manual_seed(0)
+    whole = TimeEmbedding(64)
+    half = TimeEmbedding(64)
+    half.load_state_dict(whole.state_dict())
+    half.to(torch.bfloat16)
+    steps = torch.tensor([901, 998, 999])
+    assert torch.allclose(whole(steps), half(steps).float(), atol=0.02)
 
 
 def test_an_error_of_v_costs_its_square_by_the_share_of_signal() -> None:
