@@ -74,7 +74,7 @@ def generate(options: argparse.Namespace) -> int:
     pipeline.check_writable(options.output.absolute())
     sound = read_wav(options.piece, rate=SAMPLE_RATE, seconds=options.seconds)
     place = device.resolve()
-    model = take.move(checkpoint.load(options.checkpoint), place)
+    model = take.move(checkpoint.load(options.checkpoint, as_stored=True), place)
     settings = take.SamplingSettings(seed=options.seed, steps=options.steps)
     bar = ProgressBar()
     try:

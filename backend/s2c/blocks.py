@@ -140,13 +140,13 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.half = width // 2
+        self.waves = width // 2
         self.inner = nn.Linear(width, 4 * width)
         self.outer = nn.Linear(4 * width, 4 * width)
 
     def forward(self, step: Tensor) -> Tensor:
         # In single precision, whatever the model's: an angle of 999 to three digits would be any angle.
-        place = torch.arange(self.half, dtype=torch.float32, device=step.device)
-        angle = step.float()[:, None] * torch.exp(place * (-math.log(10000.0) / (self.half - 1)))
-        waves = torch.cat([angle.sin(), angle.cos()], dim=-1).to(self.inner.weight.dtype)
-        return self.outer(F.gelu(self.inner(waves)))
+        place = torch.arange(self.waves, dtype=torch.float32, device=step.device)
+        angle = step.float()[:, None] * torch.exp(place * (-math.log(10000.0) / (self.waves - 1)))
+        seen = torch.cat([angle.sin(), angle.cos()], dim=-1).to(self.inner.weight.dtype)
+        return self.outer(F.gelu(self.inner(seen)))

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from s2c_blender.wire.errors import PianoHandsError
@@ -39,21 +38,27 @@ class Manifest:
     about: Mapping[str, Any]
 
 
-def load(path: Path, *, check: bool = False) -> S2CModel:
-    """The model in a checkpoint folder, ours or in the published layout; on the CPU, in evaluation mode.
+def load(path: Path, *, check: bool = False, as_stored: bool = False) -> S2CModel:
+    """The model in a checkpoint folder, ours or in the published layout; on the CPU, in evaluation mode, in single precision.
 
-    `check` compares SHA-256 first, which reads all of it. Raises PianoHandsError('bad-checkpoint').
+    `check` compares SHA-256 first, which reads all of it. `as_stored`: with numbers as they are in the files, for who moves them to
+    a device anyway: half the memory meanwhile. Raises PianoHandsError('bad-checkpoint').
     """
     if not (path / CONFIG).exists() and (path / "args.txt").exists():
         from .reference_checkpoint import load_reference
 
         return load_reference(path)
     manifest = read_manifest(path)
-    hands = {side: _tensors(path / f"{side.word}.safetensors", manifest, check=check) for side in HandSide}
-    for side, tensors in hands.items():
-        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    files = {side: _open(path / f"{side.word}.safetensors", manifest, check=check) for side in HandSide}
+    for side, file in files.items():
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - it is no mapping
         check_tensors(shapes, manifest.config, f"{side.word}.safetensors")
-    return build(manifest.config, lambda side, name: hands[side][name].float())
+
+    def read(side: HandSide, name: str) -> Tensor:
+        tensor = files[side].get_tensor(name)
+        return tensor if as_stored else tensor.float()
+
+    return build(manifest.config, read)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -121,12 +126,13 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _tensors(path: Path, manifest: Manifest, *, check: bool) -> dict[str, Tensor]:
+def _open(path: Path, manifest: Manifest, *, check: bool) -> Any:
+    """The file, of which tensors are read when asked for."""
     if not path.exists():
         raise bad(f"The checkpoint {path.parent} lacks {path.name}.")
     if check and digest(path) != manifest.sha256.get(path.name):
         raise bad(f"{path.name} is not what was imported: its SHA-256 differs.")
     try:
-        return load_file(path)
+        return safe_open(path, framework="pt")
     except (SafetensorError, OSError, ValueError) as error:
         raise bad(f"{path.name} is cut off or no safetensors file.") from error

@@ -17,8 +17,10 @@ from backend.s2c import checkpoint  # noqa: E402
 from backend.s2c.audio_encoder import AudioEncoder  # noqa: E402
 from backend.s2c.config import ModelConfig  # noqa: E402
 from backend.s2c.dual_denoiser import Conditioning, DualDenoiser  # noqa: E402
+from backend.s2c.import_checkpoint import import_checkpoint  # noqa: E402
 from backend.s2c.published_names import ENCODER  # noqa: E402
-from backend.s2c.take import SamplingSettings, sample_take  # noqa: E402
+from backend.s2c.take import SamplingSettings, move, sample_take  # noqa: E402
+from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
 from tests.s2c_models import SMALL, random_model, with_encoder  # noqa: E402
 from tests.s2c_published import random_tensors, write_experiment  # noqa: E402
 
@@ -63,6 +65,22 @@ def test_every_published_audio_encoder_is_told_from_its_tensors_and_makes_a_take
     assert sampled.pose.shape == (2, 250, 48)
     assert np.isfinite(sampled.pose).all()
     assert sampled.positions.std() > 0
+
+
+def test_a_checkpoint_moved_as_stored_makes_the_take_that_a_whole_one_makes(tmp_path: Path) -> None:
+    experiment = write_experiment(tmp_path / "experiment", SMALL)
+    import_checkpoint(experiment, tmp_path / "ours", precision="fp16")
+    whole, stored = (move(checkpoint.load(tmp_path / "ours", as_stored=stored), CPU) for stored in (False, True))
+    one, other = (sample_take(model, _sound(250), SamplingSettings(steps=2), device=CPU) for model in (whole, stored))
+    assert np.array_equal(one.pose, other.pose)
+
+
+def test_a_checkpoint_that_is_cut_off_is_refused_by_name(tmp_path: Path) -> None:
+    import_checkpoint(write_experiment(tmp_path / "experiment", SMALL), tmp_path / "ours")
+    file = tmp_path / "ours" / "left.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(PianoHandsError, match=r"left\.safetensors"):
+        checkpoint.load(tmp_path / "ours")
 
 
 @pytest.mark.parametrize(("alike", "times"), [(True, 1), (False, 2)])
