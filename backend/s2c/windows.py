@@ -14,7 +14,7 @@ from torch import Tensor
 
 from s2c_blender.wire.errors import Cancelled
 
-from .audio_encoder import normalise
+from .audio_encoder import Loudness
 from .config import MODEL_FPS, SAMPLE_RATE
 from .dual_denoiser import Conditioning
 from .model import S2CModel
@@ -126,11 +126,11 @@ class TakeModel:
         """
         parts = list[Conditioning]()
         stitch = Stitch(self.windows, 3, self._device)
-        sound = sound if joint else normalise(sound)
+        loudness = Loudness() if joint else Loudness.of(sound)  # applied window by window: a long recording is not copied
 
         def work(first: int, last: int) -> None:
-            cut = torch.stack([self._sound(sound, start) for start in self.windows.starts[first:last]])
-            cut = normalise(cut) if joint else cut
+            cut = torch.stack([self._sound(sound, start, loudness) for start in self.windows.starts[first:last]])
+            cut = Loudness.of(cut).normalise(cut) if joint else cut
             positions, conditioning = self.model.prepare(cut.to(self._device), causal=causal and last - first == 1)
             parts.append(conditioning)
             stitch.add(first, positions)
@@ -157,8 +157,8 @@ class TakeModel:
         self._batches.each(work)
         return stitch.take()
 
-    def _sound(self, sound: Tensor, start: int) -> Tensor:
+    def _sound(self, sound: Tensor, start: int, loudness: Loudness) -> Tensor:
         """The samples of the window that starts at a frame, with silence after the end."""
         first = round(start / MODEL_FPS * SAMPLE_RATE)
-        cut = sound[first : first + self.model.config.samples]
+        cut = loudness.normalise(sound[first : first + self.model.config.samples])
         return torch.nn.functional.pad(cut, (0, self.model.config.samples - len(cut)))
