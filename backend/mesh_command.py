@@ -2,6 +2,7 @@
 """`python -m backend mesh`: a clip to joints and skin of both hands, in one .npz; the skin goes into the file piece by piece."""
 
 import argparse
+import importlib.util
 import os
 import shutil
 import zipfile
@@ -40,9 +41,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _run(options: argparse.Namespace) -> int:
     from s2c_blender.wire.terminal import ProgressBar
 
-    from . import model_command, pipeline
+    from . import pipeline
 
-    model_command.require("torch", "smplx")
+    _require_smplx()
     output = options.output.absolute()
     pipeline.check_writable(output)
     clip = Clip.load(options.clip)
@@ -58,6 +59,16 @@ def _run(options: argparse.Namespace) -> int:
         bar.end()
     print(options.output)
     return 0
+
+
+def _require_smplx() -> None:
+    missing = [name for name in ("torch", "smplx") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise PianoHandsError(
+            "no-torch",
+            f"Meshes need {' and '.join(missing)}, which this Python has not.",
+            "Use a Python environment with the packages of the group 'full' in pyproject.toml (build.py test makes one).",
+        )
 
 
 def _model(mano: Path | None, clip: Clip) -> "HandModel":

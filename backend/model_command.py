@@ -29,16 +29,11 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def require_full_level() -> None:
     """Raises PianoHandsError('no-torch')."""
-    require("torch", "transformers", "safetensors")
-
-
-def require(*packages: str) -> None:
-    """Raises PianoHandsError('no-torch') that names the packages that are not there."""
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("torch", "transformers", "safetensors") if importlib.util.find_spec(name) is None]
     if missing:
         raise PianoHandsError(
             "no-torch",
-            f"This needs {', '.join(missing)}, which this Python has not.",
+            f"S2C needs {', '.join(missing)}, which this Python has not.",
             "Use a Python environment with the packages of the group 'full' in pyproject.toml (build.py test makes one).",
         )
 

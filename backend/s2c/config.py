@@ -16,6 +16,7 @@ SAMPLE_RATE = 16000
 
 _WIDTH, _LAYERS, _HEADS = 65_536, 64, 64  # the largest of each
 _FRAMES, _STEPS = 9_000, 10_000  # five minutes in one window; steps of diffusion
+_FEWEST_FRAMES = 60  # two seconds: windows overlap by one
 
 _CONVOLUTIONS = ("conv_dim", "conv_kernel", "conv_stride")
 _ENCODER_KINDS: dict[str, type] = {
@@ -106,6 +107,8 @@ class ModelConfig:
         if self.condition not in CONDITIONS:
             raise ValueError(f"the condition {self.condition!r}")
         _within(_FRAMES, frames=self.frames)
+        if self.frames < _FEWEST_FRAMES or self.frames % self.denoiser.shrinking:
+            raise ValueError(f"windows of {self.frames} frames, which are too few or not a multiple of {self.denoiser.shrinking}")
         _within(_STEPS, diffusion_steps=self.diffusion_steps)
         _check_encoder(self.encoder)
 

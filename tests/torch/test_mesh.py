@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """smplx's layer against our own kinematics and skinning, against its own MANO classes, and the command that writes meshes."""
 
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.hands import FINGER_JOINTS, HandSide  # noqa: E402
 from s2c_blender.wire.notes import Fingering, Score  # noqa: E402
 from tests.mano_files import mano_arrays, published, python2_pickle  # noqa: E402
+from tests.small_checkpoint import write_checkpoint  # noqa: E402
 
 torch.set_num_threads(1)  # many threads are slow beside other work
 EXACT = 1e-5  # metres
@@ -45,6 +47,11 @@ def random_clip(frames: int, *, hand_size: float = 0.22) -> Clip:
     none = np.zeros(0)
     fingering = Fingering(none.astype(np.int8), none.astype(np.int8), none, none)
     return Clip(rotations.astype(np.float32), places.astype(np.float32), 60.0, -1.0, Score(()), fingering, hand_size=hand_size)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for commands, which choose for themselves
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +175,25 @@ def test_the_mean_pose_of_the_mano_file_is_added(mano: Mano) -> None:
     assert np.abs(np.abs(np.sum(right * mean[1:], axis=-1)) - 1.0).max() < 1e-6
 
 
+def test_generate_builds_on_the_mano_file_that_is_named(tmp_path: Path, mano_file: Path, mano: Mano) -> None:
+    write_checkpoint(tmp_path)
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes((np.sin(np.arange(24000) / 10.0) * 9000).astype("<i2").tobytes())
+
+    def generate(name: str, *options: str) -> Clip:
+        asked = ["generate", str(tmp_path / "a.wav"), "-o", str(tmp_path / name), "--prior", "s2c", "--checkpoint", str(tmp_path)]
+        assert main([*asked, "--steps", "2", *options]) == 0
+        return Clip.load(tmp_path / name)
+
+    plain, built = generate("plain.npz"), generate("built.npz", "--mano", str(mano_file))
+    assert plain.made["mean_pose"] == "own" and built.made["mean_pose"] == "MANO_RIGHT.pkl"
+    assert np.abs(plain.rotation - built.rotation)[:, :, 1:].max() > 0.05
+    np.testing.assert_allclose(plain.rotation[:, :, 0], built.rotation[:, :, 0], atol=1e-6)
+    apart = (built.translation - plain.translation)[0, :, 0]
+    np.testing.assert_allclose(apart, (mano.convention.wrist - axes.WRIST)[0] * np.array([1.0, -1.0]), atol=1e-5)
+
+
 @pytest.mark.parametrize("with_mano", [False, True])
 def test_the_command_writes_what_the_layer_gives(tmp_path: Path, mano_file: Path, with_mano: bool) -> None:
     clip = random_clip(50, hand_size=0.2)
@@ -201,6 +227,10 @@ def test_the_command_refuses_before_work_and_leaves_nothing(
     ):
         assert main(arguments) == 1
         assert word in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr(mesh_command.importlib.util, "find_spec", lambda name: None)
+        assert main(["mesh", take_file, "-o", output]) == 1
+        assert "torch and smplx" in capsys.readouterr().err
     monkeypatch.setattr(mesh_command.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})())
     assert main(["mesh", take_file, "-o", output]) == 1
     assert "left" in capsys.readouterr().err

@@ -22,45 +22,22 @@ torch = pytest.importorskip("torch", reason="torch is installed for Python 3.11 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from backend.s2c import checkpoint, reference_checkpoint  # noqa: E402
-from backend.s2c.checkpoint import CONFIG, digest, hand_parts  # noqa: E402
-from backend.s2c.config import DenoiserConfig, ModelConfig, PositionConfig, TransformerConfig  # noqa: E402
+from backend.s2c.checkpoint import CONFIG, digest  # noqa: E402
 from backend.s2c.import_checkpoint import import_checkpoint  # noqa: E402
-from backend.s2c.model import S2CModel  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
 from s2c_blender.wire.hands import HandSide  # noqa: E402
+from tests.small_checkpoint import write_checkpoint  # noqa: E402
 
 torch.set_num_threads(1)  # many threads are slow beside other work
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
 needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"there is no {REFERENCE.name} folder beside the project")
-
-TINY = ModelConfig(
-    encoder={
-        "model_type": "hubert",
-        "hidden_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 16,
-        "conv_dim": [8] * 7,
-        "num_conv_pos_embeddings": 16,
-        "num_conv_pos_embedding_groups": 4,
-    },
-    position=PositionConfig(TransformerConfig(16, 1, 16, 16), hidden=16),
-    denoiser=DenoiserConfig((8, 8, 16), TransformerConfig(16, 1, 16, 16), coordination_heads=2, coordination_hidden=16),
-    frames=24,
-)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of ours with a few numbers."""
     folder = tmp_path_factory.mktemp("made")
-    model = S2CModel(TINY)
-    for side in HandSide:
-        parts = hand_parts(model, side)
-        tensors = {f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()}
-        save_file({name: value.half().contiguous() for name, value in tensors.items()}, folder / f"{side.word}.safetensors")
-    sums = {f"{side.word}.safetensors": digest(folder / f"{side.word}.safetensors") for side in HandSide}
-    (folder / CONFIG).write_text(json.dumps({"format": 1, "model": TINY.to_json(), "sha256": sums, "about": {}}))
+    write_checkpoint(folder)
     return folder
 
 
@@ -79,7 +56,7 @@ def refused(folder: Path, word: str = ".") -> None:
 
 
 def test_it_loads_as_it_was_written(ours: Path) -> None:
-    assert checkpoint.load(ours).config.frames == 24
+    assert checkpoint.load(ours).config.frames == 60
 
 
 @pytest.mark.parametrize("file", ["right.safetensors", "left.safetensors"])
@@ -124,7 +101,7 @@ def _at(path: str, value: object) -> Callable[[dict[str, Any]], None]:
         *(_at("model.denoiser.groups", value) for value in (0, 7)),
         *(_at("model.denoiser.attention_heads", value) for value in (10**6, 0)),
         _at("model.denoiser.coordination_heads", 3),
-        *(_at("model.frames", value) for value in (10**9, 0, float("inf"), float("nan"))),
+        *(_at("model.frames", value) for value in (10**9, 0, 24, 61, float("inf"), float("nan"))),
         _at("model.diffusion_steps", 10**9),
         _at("model.condition", "anything"),
         _at("model.condition", ["audio_f"]),
