@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-MOST_INSTRUCTIONS = 100_000  # a hand model has a few hundred
+MOST_INSTRUCTIONS = 1_000_000  # a hand model has a few hundred, a checkpoint some ten thousand
+_DEEPEST = 16  # tuples within tuples
 
 #: Numbers and text that stand in the file itself.
 _VALUES = frozenset(
@@ -60,7 +61,7 @@ def read_pickle(data: bytes, *, known: Callable[[str], bool]) -> Any:
             if place == 0 and instruction.name != "PROTO":
                 raise ValueError("it is no pickle of protocol 2 or later")
             if count > MOST_INSTRUCTIONS:
-                raise ValueError("it has more instructions than any hand model")
+                raise ValueError("it has instructions without end")
             if instruction.name == "STOP":
                 return machine.pop()
             machine.do(instruction.name, argument)
@@ -79,15 +80,16 @@ class _Machine:
         self._stack = list[Any]()
         self._marks = list[int]()
         self._memory = dict[int, Any]()
+        self._depths = dict[int, tuple[int, Any]]()
         self._others: dict[str, Callable[[Any], object]] = {
             "MARK": lambda _: self._marks.append(len(self._stack)),
             "POP": lambda _: self.pop(),
             "POP_MARK": lambda _: self._to_mark(),
             "DUP": lambda _: self._stack.append(self._stack[-1]),
-            "TUPLE": lambda _: self._stack.append(tuple(self._to_mark())),
-            "TUPLE1": lambda _: self._tuple(1),
-            "TUPLE2": lambda _: self._tuple(2),
-            "TUPLE3": lambda _: self._tuple(3),
+            "TUPLE": lambda _: self._tuple(self._to_mark()),
+            "TUPLE1": lambda _: self._tuple(self._take(1)),
+            "TUPLE2": lambda _: self._tuple(self._take(2)),
+            "TUPLE3": lambda _: self._tuple(self._take(3)),
             "FROZENSET": lambda _: self._stack.append(self._to_mark()),
             "APPEND": lambda _: self._extend([self.pop()]),
             "APPENDS": lambda _: self._extend(self._to_mark()),
@@ -104,6 +106,7 @@ class _Machine:
             "REDUCE": lambda _: self._make(*self._take(2)),
             "NEWOBJ": lambda _: self._make(*self._take(2)),
             "BUILD": lambda _: self._give_state(self.pop()),
+            "BINPERSID": lambda _: self._stack.append(Inert("", (self.pop(),))),
         }
 
     def do(self, instruction: str, argument: Any) -> None:
@@ -114,7 +117,7 @@ class _Machine:
         elif instruction in self._others:
             self._others[instruction](argument)
         elif instruction not in _IGNORED:
-            raise ValueError(f"it holds the instruction {instruction}, which no hand model needs")
+            raise ValueError(f"it holds the instruction {instruction}, which is not needed here")
 
     def pop(self) -> Any:
         return self._stack.pop()
@@ -132,8 +135,14 @@ class _Machine:
         del self._stack[start:]
         return taken
 
-    def _tuple(self, count: int) -> None:
-        self._stack.append(tuple(self._take(count)))
+    def _tuple(self, items: list[Any]) -> None:
+        """Tuples that hold each other twice, and so on, take for ever to compare or to hash: they may only be so deep."""
+        made = tuple(items)
+        depth = 1 + max((self._depths[id(item)][0] for item in items if isinstance(item, tuple) and item), default=0)
+        if depth > _DEEPEST:
+            raise ValueError("it holds tuples within tuples without end")
+        self._depths[id(made)] = depth, made  # kept, so that its id stays its own
+        self._stack.append(made)
 
     def _extend(self, items: list[Any]) -> None:
         target = self._stack[-1]
@@ -143,9 +152,11 @@ class _Machine:
 
     def _set(self, items: list[Any]) -> None:
         target = self._stack[-1]
-        if not isinstance(target, dict) or len(items) % 2:
+        if not isinstance(target, dict | Inert) or len(items) % 2:
             raise ValueError("it writes into what is no dict")
-        # Entries under anything but text are let go: nobody reads them, and deep keys take for ever to compare.
+        if isinstance(target, Inert):  # a dict of another class: nobody reads it
+            return
+        # Entries under anything but text are let go: nobody reads them either.
         target.update({key: value for key, value in zip(items[::2], items[1::2], strict=True) if isinstance(key, str)})
 
     def _remember(self, index: int) -> None:
@@ -156,7 +167,7 @@ class _Machine:
         full = full.replace("__builtin__.", "builtins.").replace("numpy._core.", "numpy.core.")
         if not self._known(full):
             raise ValueError(
-                f"it asks for {full or 'something without a name'}, which no hand model needs and could run foreign code"
+                f"it asks for {full or 'something without a name'}, which is not needed here and could run foreign code"
             )
         self._stack.append(Named(full))
 

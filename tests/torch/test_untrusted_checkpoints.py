@@ -252,6 +252,17 @@ def test_tensors_that_share_more_than_the_file_holds_are_refused(tmp_path: Path)
         reference_checkpoint._pickle(path)
 
 
+def test_keys_that_take_for_ever_to_hash_are_refused_at_once(tmp_path: Path) -> None:
+    """Sixty tuples that each hold the last one twice: 2 ** 60 steps."""
+    doubled = b"".join(b"q%ch%c\x86" % (number, number) for number in range(60))
+    path, begin = tmp_path / "endless.ckpt", time.monotonic()
+    endless = b"\x80\x02})" + doubled + b"K\x01s."
+    path.write_bytes(_repacked(GOOD, lambda name, data: endless if "pkl" in name else data, method=zipfile.ZIP_STORED))
+    with pytest.raises(PianoHandsError, match="no checkpoint"):
+        reference_checkpoint._pickle(path)
+    assert time.monotonic() - begin < 2.0
+
+
 def test_hostile_objects_in_a_published_file_run_nothing(tmp_path: Path) -> None:
     trace, path = tmp_path / "ran", tmp_path / "hostile.ckpt"
     write = f"open({str(trace)!r}, 'w')"
