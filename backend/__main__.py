@@ -23,9 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
     _add_serve(commands)
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] != ["serve"]:  # which must answer at once
-        from . import fingering_command, model_command
+        from . import fingering_command, mesh_command, model_command
 
         fingering_command.add_parser(commands)
+        mesh_command.add_parser(commands)
         model_command.add_parsers(commands)
     options = parser.parse_args(arguments)
     try:
@@ -60,6 +61,7 @@ def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--audio", type=Path, metavar="OUT.wav", help="also write the sound, synthesised from the notes")
     parser.add_argument("--prior", choices=("planner", "s2c"), default="planner", help="s2c takes a WAV recording (planner)")
     parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: what import-checkpoint wrote")
+    parser.add_argument("--mano", type=Path, metavar="FILE", help="for s2c: your MANO_RIGHT.pkl, whose mean pose it builds on")
     parser.add_argument("--steps", type=int, default=12, metavar="N", help="for s2c: sampling steps (12)")
     parser.set_defaults(run=_generate)
 

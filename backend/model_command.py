@@ -69,9 +69,11 @@ def generate(options: argparse.Namespace) -> int:
     from .listen.recording import read_wav
     from .s2c import checkpoint, take
     from .s2c.config import SAMPLE_RATE
+    from .s2c.mano import read_mano
     from .s2c.sampler import Listening
 
     pipeline.check_writable(options.output.absolute())
+    convention = read_mano(options.mano).convention if options.mano else None
     sound = read_wav(options.piece, rate=SAMPLE_RATE, seconds=options.seconds)
     place = device.resolve()
     model = take.move(checkpoint.load(options.checkpoint), place)
@@ -83,6 +85,7 @@ def generate(options: argparse.Namespace) -> int:
     finally:
         bar.end()
     made = {"prior": "s2c", "seed": options.seed, "steps": options.steps, "version": config.version(), "input": options.piece.name}
-    replace(take.to_clip(sampled, fps=options.fps), made=made).save(options.output)
+    made |= {"mean_pose": options.mano.name if options.mano else "own"}
+    replace(take.to_clip(sampled, fps=options.fps, convention=convention), made=made).save(options.output)
     print(options.output)
     return 0

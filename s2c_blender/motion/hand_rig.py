@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..wire.archive import read_arrays
 from ..wire.errors import PianoHandsError
 from ..wire.hands import FINGER_JOINTS, JOINTS, HandSide
 from . import rotation
@@ -20,6 +21,7 @@ Array = NDArray[np.float64]
 
 HAND_FILE = Path(__file__).resolve().parents[2] / "rigs" / "hand.npz"
 FORMAT = 1
+LARGEST = 100_000_000  # bytes
 PADS = 48
 SKIN = 96  # points around the end of a finger: about 3 mm apart
 BEHIND = 0.009  # metres behind the last joint at which they begin
@@ -63,8 +65,7 @@ class HandRig:
 def load_hand_rig(path: Path = HAND_FILE) -> HandRig:
     """Read the hand's file. Raises PianoHandsError('bad-rig')."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = read_arrays(path, largest=LARGEST)
         if int(arrays["format"]) != FORMAT or tuple(arrays["joint"]) != JOINTS:
             raise ValueError("another format")
         weights = np.zeros((len(arrays["vertices"]), len(JOINTS)))
@@ -81,7 +82,7 @@ def load_hand_rig(path: Path = HAND_FILE) -> HandRig:
             radius=arrays["radius"],
             span=float(arrays["span"]),
         )
-    except (OSError, ValueError, KeyError, IndexError, EOFError) as error:
+    except (OSError, ValueError, KeyError, IndexError) as error:
         raise PianoHandsError(
             "bad-rig",
             f"The hand in {path} cannot be read: {error}.",
