@@ -15,7 +15,8 @@ SAMPLE_RATE = 44100  # of synthesised sound
 WARN_SECONDS = 30 * 60.0  # of music from which a person is told beforehand how long it will take
 WORK_PER_SECOND = 0.09  # seconds of work for one of music at 60 keys a second (0.07 measured over an hour of music)
 MEMORY_BASE, MEMORY_PER_SECOND = 180.0, 0.11  # MB; 540 measured for an hour of music
-S2C_MEMORY_BASE, S2C_MEMORY_PER_SECOND = 600.0, 0.5  # MB
+# MB; 0.39 measured over an hour with a small model, to which the published one's condition adds 0.14.
+S2C_MEMORY_BASE, S2C_MEMORY_PER_SECOND = 450.0, 0.55
 CLIP_BYTES_PER_FRAME = 2 * 19 * 4 * 4  # rotations and translations of both hands, before compression
 SOUND_BYTES_PER_SECOND = SAMPLE_RATE * 4
 IDLE_SECONDS = 120.0  # without a job, after which a model's memory is given back

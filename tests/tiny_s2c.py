@@ -5,6 +5,7 @@ import hashlib
 import json
 import wave
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -21,12 +22,14 @@ ENCODER = {
     "num_conv_pos_embeddings": 16,
     "num_conv_pos_embedding_groups": 4,
 }
+_SPREAD, _PLACE = (0.05, 0.02, 0.0005), (0.05, 0.0, 0.0)  # of the positions' last layer: x, y, z
 
 
 def checkpoint(folder: Path, *, seed: int = 0) -> Path:
     """Write the folder as import-checkpoint would; another seed, other numbers."""
     import torch
     from safetensors.torch import save_file
+    from torch import nn
 
     from backend.s2c.checkpoint import hand_parts
     from backend.s2c.config import DenoiserConfig, ModelConfig, PositionConfig, TransformerConfig
@@ -42,6 +45,9 @@ def checkpoint(folder: Path, *, seed: int = 0) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = S2CModel(config)
+    for side in HandSide:
+        head = cast(nn.Linear, model.predictor(side).head[-1])  # wrists stay about the keys
+        head.load_state_dict({"weight": head.weight * torch.tensor(_SPREAD)[:, None], "bias": torch.tensor(_PLACE)})
     folder.mkdir(parents=True, exist_ok=True)
     sums = {}
     for side in HandSide:
