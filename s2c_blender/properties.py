@@ -10,6 +10,7 @@ from .wire.keyboard import STANDARD_OCTAVE
 from .wire.messages import DEFAULT_STEPS, MOST_STEPS
 
 _NAME = "piano_hands"
+_BESIDE_THE_FILE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # "//music.wav" is meant
 
 
 class S2C_PG_settings(bpy.types.PropertyGroup):
@@ -19,7 +20,7 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
         name="Piece",
         description="MIDI file (.mid) to be played; or for S2C a recording (.wav)",
         subtype="FILE_PATH",
-        options={"LIBRARY_EDITABLE"},
+        options={"LIBRARY_EDITABLE", *_BESIDE_THE_FILE},
     )
     prior: bpy.props.EnumProperty(
         name="Motion",
@@ -30,7 +31,10 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
         ),
     )
     checkpoint: bpy.props.StringProperty(
-        name="Checkpoint", description="S2C's numbers: the folder that import-checkpoint wrote", subtype="DIR_PATH"
+        name="Checkpoint",
+        description="S2C's numbers: the folder that import-checkpoint wrote",
+        subtype="DIR_PATH",
+        options=_BESIDE_THE_FILE,
     )
     steps: bpy.props.IntProperty(
         name="Steps",
@@ -47,6 +51,7 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
         name="Folder",
         description="Where the take and its sound go. Empty: beside the saved .blend file, else in the extension's own folder",
         subtype="DIR_PATH",
+        options=_BESIDE_THE_FILE,
     )
     seed: bpy.props.IntProperty(
         name="Seed", description="Another number gives another performance of the same piece", min=0, max=2**31 - 1

@@ -200,4 +200,6 @@ def _tick() -> float | None:
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()
+            elif area.type == "PREFERENCES":
+                area.tag_redraw()  # where it is said what a Python can do
     return INTERVAL if busy() or _asking() else None

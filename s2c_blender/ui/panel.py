@@ -6,7 +6,7 @@ import bpy
 from ..jobs import pump
 from ..jobs.job import Job, Phase
 from ..properties import settings_of
-from .prior import draw_missing, draw_prior, missing
+from .prior import draw_hint, draw_prior
 from .text import duration, wrapped
 
 _TAB = "Piano Hands"
@@ -90,8 +90,7 @@ class S2C_PT_settings(bpy.types.Panel):
             layout.prop(settings, "as_published")
         layout.prop(settings, "folder")
         layout.operator("s2c.open_take", icon="FILE_FOLDER")
-        if settings.prior == "planner" and (wanting := missing(context)) is not None:
-            draw_missing(layout, wanting, context, width=context.region.width)
+        draw_hint(layout, context, width=context.region.width)
 
 
 def _draw_progress(layout: bpy.types.UILayout, job: Job) -> None:

@@ -36,6 +36,14 @@ def draw_prior(layout: bpy.types.UILayout, context: bpy.types.Context, *, width:
         draw_missing(layout, wanting, context, width=width)
 
 
+def draw_hint(layout: bpy.types.UILayout, context: bpy.types.Context, *, width: int) -> None:
+    """What S2C would need, where `draw_prior` had no reason to say it."""
+    settings = settings_of(context.scene)
+    wanting = missing(context)
+    if wanting is not None and settings.prior == "planner" and mismatch(settings.piece, settings.prior) is None:
+        draw_missing(layout, wanting, context, width=width)
+
+
 def draw_state(layout: bpy.types.UILayout, context: bpy.types.Context, *, width: int) -> None:
     """Whether S2C can be used, and on what."""
     wanting = missing(context)
