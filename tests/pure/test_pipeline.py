@@ -182,6 +182,19 @@ def test_a_midi_file_is_no_recording_for_s2c(tmp_path, full_level):
     assert "MIDI" in error.message and "planner" in error.hint
 
 
+def test_a_long_recording_brings_a_warning_before_the_work_and_can_be_cancelled_while_it_is_read(tmp_path, full_level):
+    recording = tmp_path / "long.wav"
+    with wave.open(str(recording), "wb") as file:
+        file.setparams((1, 1, 8000, 0, "NONE", ""))
+        file.writeframes(bytes([128]) * 8000 * 1860)
+    listener = Listening(stop_at="reading")
+    with pytest.raises(Cancelled):
+        pipeline.generate(listening(tmp_path, recording, steps=20), listener)
+    assert [warning.code for warning in listener.warnings] == ["long-piece"]
+    assert "0 h 31 min: 20 steps" in listener.warnings[0].message and "1.5 GB" in listener.warnings[0].message
+    assert listener.stages == ["reading", "reading"]  # the first block and no more
+
+
 def test_less_than_a_second_is_too_short(tmp_path, full_level):
     recording = tiny_s2c.recording(tmp_path / "a.wav", seconds=3.0)
     refused(listening(tmp_path, recording, seconds=0.5), "too-short")
