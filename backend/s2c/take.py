@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from s2c_blender.motion import rotation
 from s2c_blender.wire.clip import Clip, hand_rate
+from s2c_blender.wire.messages import DEFAULT_STEPS
 from s2c_blender.wire.notes import Fingering, Score
 
 from ..device import Device
@@ -27,7 +28,6 @@ from .windows import TakeModel, WindowBatches, Windows
 
 Array = NDArray[np.floating]
 
-DEFAULT_STEPS = 12
 PRE_ROLL = 1.0  # seconds before time zero in which the hands hold their first pose
 BATCH = {"cpu": 4, "cuda": 32, "mps": 8}  # windows at a time, to begin with
 
@@ -65,7 +65,11 @@ def sample_take(
     frames = int(np.ceil(len(sound) / SAMPLE_RATE * MODEL_FPS))
     windows = Windows.over(frames, config.frames)
     batches = WindowBatches(
-        len(windows), settings.batch or BATCH[device.torch.type], free=device.free_memory, cancelled=listening.cancelled
+        len(windows),
+        settings.batch or BATCH[device.torch.type],
+        free=device.free_memory,
+        cancelled=listening.cancelled,
+        tell=listening.window,
     )
     take = TakeModel(model, windows, batches, device=device.torch)
     if device.compiles:

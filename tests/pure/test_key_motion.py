@@ -92,9 +92,8 @@ def test_lines_between_frames_let_off_at_the_strike(rate):
     motion = key_motion(*_piece(notes))
     times = np.arange(round(-rate), round(14 * rate)) / rate
     strikes = motion.strikes[60 - LOWEST]
-    assert np.interp(strikes, times, motion.at_frames(60 - LOWEST, times)) == pytest.approx(
-        np.full(len(strikes), LET_OFF), abs=1e-6
-    )
+    share = motion.at_frames(60 - LOWEST, times)
+    assert np.interp(strikes, times, share) == pytest.approx(np.full(len(strikes), LET_OFF), abs=1e-6)
     curve, moments = motion.frame_curve(60 - LOWEST, times), np.linspace(-1.0, 13.5, 5000)
     assert curve.sample(moments) == pytest.approx(np.interp(moments, times, share), abs=1e-9)
 
