@@ -19,7 +19,7 @@ class Softness:
     spread: float
     outlier: float
 
-    def add(self, system: System, where: tuple[Index, Index], rows: Array, short: Array, *, hardness: float = 1.0) -> None:
+    def add(self, system: System, where: tuple[Index, Index], rows: Array, short: Array, *, hardness: Array | float = 1.0) -> None:
         """Add `short` (M,), negative metres, at frames and hands `where`, mended along rows (M, D)."""
         weight = (hardness / self.spread) ** 2 / np.maximum(1.0, np.abs(short) / self.outlier)
         matrix, slope = system
