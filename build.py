@@ -65,6 +65,7 @@ def main() -> int:
         "--prior", choices=("planner", "s2c"), default="planner", help="s2c listens to a recording, with torch (planner)"
     )
     add.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: the folder that import-checkpoint wrote")
+    add.add_argument("--mano", type=Path, metavar="FILE", help="for s2c: your MANO_RIGHT.pkl, whose mean pose it builds on")
     add.add_argument("--steps", type=int, metavar="N", help="for s2c: steps of the sampling")
     add.add_argument("--compatibility", choices=("none", "reference"), help="for s2c: reference does what the published scripts do")
     _add_blender(add)
@@ -129,8 +130,9 @@ def demo(options: argparse.Namespace) -> int:
 
 def _prior_options(options: argparse.Namespace) -> list[str]:
     task = ["--prior", options.prior]
-    if options.checkpoint:
-        task += ["--checkpoint", str(options.checkpoint.absolute())]
+    for name in ("checkpoint", "mano"):
+        if getattr(options, name) is not None:
+            task += [f"--{name}", str(getattr(options, name).absolute())]
     for name in ("steps", "compatibility"):
         if getattr(options, name) is not None:
             task += [f"--{name}", str(getattr(options, name))]

@@ -30,7 +30,7 @@ def generate(request: Generate, listener: Listener, models: KeptModel | None = N
             check_writable(path)
     listener.report("reading", 0, 1)
     source = _open(request, models or KeptModel())
-    _check_input_stays(Path(request.input), output, audio)
+    _check_inputs_stay(request, output, audio)
     _check_space(output, source.duration, fps=request.fps, with_sound=audio is not None)
     _warn_of_length(source, listener)
     clip = source.perform(listener)
@@ -99,9 +99,10 @@ def _open(request: Generate, models: KeptModel) -> Source:
     return Piece.open(request)
 
 
-def _check_input_stays(given: Path, *written: Path | None) -> None:
+def _check_inputs_stay(request: Generate, *written: Path | None) -> None:
+    given = {Path(name).resolve() for name in (request.input, request.mano) if name}
     for path in written:
-        if path is not None and path.resolve() == given.resolve():
+        if path is not None and path.resolve() in given:
             raise PianoHandsError("not-writable", f"{path.name} would be written over what it is made from.", "Give another name.")
 
 
