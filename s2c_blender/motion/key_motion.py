@@ -119,8 +119,8 @@ class KeyMotion:
         after = np.ceil((strike - times[0]) / step - 1e-9).astype(np.intp)
         late = after - (strike - times[0]) / step  # of a frame
         speed = (curve.sample(strike + 0.002) - curve.sample(strike - 0.002)) / 0.004
-        rise = np.maximum(speed, _SLOWEST) * step  # in one frame at the strike's speed, as far as the key's bottom allows
-        rise = np.minimum(rise, (1.0 - LET_OFF) / np.maximum(late, 1e-6))
+        rise = np.maximum(speed, _SLOWEST) * step  # in one frame at the strike's speed, as far as the key's way allows
+        rise = np.minimum(rise, np.minimum((1.0 - LET_OFF) / np.maximum(late, 1e-6), LET_OFF / np.maximum(1.0 - late, 1e-6)))
         for frame, value in ((after, LET_OFF + late * rise), (after - 1, LET_OFF - (1.0 - late) * rise)):
             inside = (frame >= 0) & (frame < len(times))
             share[frame[inside]] = value[inside]
