@@ -76,7 +76,8 @@ def main() -> int:
     add.set_defaults(run=test)
 
     add = commands.add_parser("bench", help="a folder of MIDI files: one table of contact scores, speed and memory")
-    add.add_argument("folder", type=Path, metavar="FOLDER", help="a folder with .mid files, or one .mid file")
+    add.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="a folder with .mid files, or one .mid file")
+    add.add_argument("--s2c", action="store_true", help="instead the speed of S2C at its published size, with random numbers")
     add.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds of each piece")
     add.add_argument("--measured", type=float, metavar="N", help="solve whole pieces, measure contact on the first N seconds")
     add.add_argument("--sampled", type=float, metavar="N", help="and on N seconds from a random place: a second table")
@@ -160,7 +161,11 @@ def test(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Measure every piece in a folder and print one table."""
+    """Measure every piece in a folder and print one table; or measure S2C."""
+    if options.s2c:
+        return _run([environment("full"), "-m", "tests.bench.bench_s2c"])
+    if options.folder is None:
+        raise Fault("Name a folder with MIDI files, or ask for --s2c.")
     task = [str(options.folder.absolute()), "--jobs", str(options.jobs)]
     for name in ("seconds", "measured", "sampled", "fps"):
         if getattr(options, name) is not None:
