@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording that can be read, as long as it was asked for, the model to be used and the person's MANO hand, if named."""
+    """A recording that can be read, as long as it was asked for, the model to be used, and what its poses are relative to."""
 
     request: Generate
     duration: float
     models: KeptModel
-    mano: "HandConvention | None"
+    convention: "HandConvention | None"  # None: our own hand's
 
     @staticmethod
     def open(request: Generate, models: KeptModel) -> "Recording":
         """Look at the file's head. Raises PianoHandsError for what S2C cannot listen to, and where this Python cannot run it."""
-        config.require_full_level()
+        config.require()
         path = Path(request.input)
         if kind_of(path) is Kind.MIDI:
             raise PianoHandsError(
@@ -54,7 +54,7 @@ class Recording:
             raise PianoHandsError(
                 "bad-checkpoint", f"There is no folder {request.checkpoint}.", "Give the folder that import-checkpoint wrote."
             )
-        return Recording(request, duration, models, _mano(request))
+        return Recording(request, duration, models, _convention(request))
 
     def burden(self) -> str:
         gigabytes = (config.S2C_MEMORY_BASE + config.S2C_MEMORY_PER_SECOND * self.duration) / 1000
@@ -93,7 +93,7 @@ class Recording:
                 "The memory ran out, even for one window of the recording at a time.",
                 "Limit the seconds, or close other programs that use the device.",
             ) from error
-        return self._clip(take.to_clip(sampled, fps=asked.fps, convention=self.mano, behaviour=how))
+        return self._clip(take.to_clip(sampled, fps=asked.fps, convention=self.convention, behaviour=how))
 
     def render(self, path: Path, listener: Listener) -> None:
         raise AssertionError("check_settings refuses: the recording is the sound")
@@ -138,8 +138,8 @@ class _Passes:
             self._listener.report("sampling", self._step * total + done, self._steps * total)
 
 
-def _mano(request: Generate) -> "HandConvention | None":
-    """What poses are relative to, from the file that was named. Raises PianoHandsError."""
+def _convention(request: Generate) -> "HandConvention | None":
+    """Of the person's MANO file, where one was named. Raises PianoHandsError."""
     if not request.mano:
         return None
     from .s2c.mano import read_mano

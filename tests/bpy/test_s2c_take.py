@@ -134,7 +134,7 @@ def test_s2c_without_a_checkpoint_cannot_be_pressed(scene):
 def python_without_torch(tmp_path, monkeypatch):
     """A program that starts the backend as if torch were missing; the preferences seem to name it."""
     code = (
-        "import pathlib, sys; from backend import config, server; config.missing_packages = lambda: ('torch',); "
+        "import pathlib, sys; from backend import config, server; config.missing_packages = lambda *_: ('torch',); "
         "sys.exit(server.serve(pathlib.Path(sys.argv[1])))"
     )
     path = tmp_path / "python"

@@ -133,7 +133,7 @@ def test_a_recording_is_no_piece_for_the_planner(tmp_path, no_work):
 @pytest.fixture
 def full_level(monkeypatch):
     """As if torch were there; it is not asked for anything."""
-    monkeypatch.setattr(config, "missing_packages", lambda: ())
+    monkeypatch.setattr(config, "missing_packages", lambda *_: ())
 
 
 def listening(tmp_path, recording, **changes):
@@ -151,7 +151,7 @@ def test_s2c_needs_a_checkpoint_and_writes_no_sound(tmp_path, full_level, change
 
 
 def test_s2c_without_its_packages_is_refused_by_their_names(tmp_path, monkeypatch):
-    monkeypatch.setattr(config, "missing_packages", lambda: ("transformers",))
+    monkeypatch.setattr(config, "missing_packages", lambda *_: ("transformers",))
     asked = listening(tmp_path, wav_files.recording(tmp_path / "a.wav"))
     assert "transformers" in refused(asked, "no-torch").message
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """smplx's layer against our own kinematics and skinning, against its own MANO classes, and the command that writes meshes."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ smplx = pytest.importorskip("smplx", reason="smplx is installed for Python 3.11 
 from smplx.utils import Struct  # noqa: E402
 from smplx.vertex_ids import vertex_ids  # noqa: E402
 
-from backend import mesh_command  # noqa: E402
+from backend import config  # noqa: E402
 from backend.__main__ import main  # noqa: E402
 from backend.perform import kinematics  # noqa: E402
 from backend.s2c import axes, take  # noqa: E402
@@ -220,14 +221,15 @@ def test_the_command_refuses_before_work_and_leaves_nothing(
         (["mesh", take_file, "-o", output, "--mano", str(tmp_path / "none.pkl")], "no file"),
         (["mesh", str(tmp_path / "MANO_LEFT.pkl"), "-o", output], "no clip"),
         (["mesh", take_file, "-o", str(tmp_path / "nowhere" / "hands.npz")], "no folder"),
+        (["mesh", take_file, "-o", take_file], "written over"),
     ):
         assert main(arguments) == 1
         assert word in capsys.readouterr().err
     with monkeypatch.context() as patch:
-        patch.setattr(mesh_command.importlib.util, "find_spec", lambda name: None)
+        patch.setattr(config.importlib.util, "find_spec", lambda name: None)
         assert main(["mesh", take_file, "-o", output]) == 1
-        assert "torch and smplx" in capsys.readouterr().err
-    monkeypatch.setattr(mesh_command.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})())
+        assert "torch, smplx" in capsys.readouterr().err
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})())
     assert main(["mesh", take_file, "-o", output]) == 1
     assert "left" in capsys.readouterr().err
     assert not Path(output).exists()

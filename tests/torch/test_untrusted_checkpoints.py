@@ -54,7 +54,7 @@ def refused(folder: Path, word: str = ".") -> None:
 
 
 def test_it_loads_as_it_was_written(ours: Path) -> None:
-    assert checkpoint.load(ours).config.frames == tiny_s2c.WINDOW
+    assert checkpoint.load(ours).config.frames == tiny_s2c.TINY.frames
 
 
 @pytest.mark.parametrize("file", ["right.safetensors", "left.safetensors"])
