@@ -65,6 +65,7 @@ def main() -> int:
         "--prior", choices=("planner", "s2c"), default="planner", help="s2c listens to a recording, with torch (planner)"
     )
     add.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: the folder that import-checkpoint wrote")
+    add.add_argument("--mano", type=Path, metavar="FILE", help="for s2c: your MANO_RIGHT.pkl, whose mean pose it builds on")
     add.add_argument("--steps", type=int, metavar="N", help="for s2c: steps of the sampling")
     add.add_argument("--compatibility", choices=("none", "reference"), help="for s2c: reference does what the published scripts do")
     _add_blender(add)
@@ -75,7 +76,8 @@ def main() -> int:
     add.set_defaults(run=test)
 
     add = commands.add_parser("bench", help="a folder of MIDI files: one table of contact scores, speed and memory")
-    add.add_argument("folder", type=Path, metavar="FOLDER", help="a folder with .mid files, or one .mid file")
+    add.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="a folder with .mid files, or one .mid file")
+    add.add_argument("--s2c", action="store_true", help="instead the speed of S2C at its published size, with random numbers")
     add.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds of each piece")
     add.add_argument("--measured", type=float, metavar="N", help="solve whole pieces, measure contact on the first N seconds")
     add.add_argument("--sampled", type=float, metavar="N", help="and on N seconds from a random place: a second table")
@@ -129,8 +131,9 @@ def demo(options: argparse.Namespace) -> int:
 
 def _prior_options(options: argparse.Namespace) -> list[str]:
     task = ["--prior", options.prior]
-    if options.checkpoint:
-        task += ["--checkpoint", str(options.checkpoint.absolute())]
+    for name in ("checkpoint", "mano"):
+        if getattr(options, name) is not None:
+            task += [f"--{name}", str(getattr(options, name).absolute())]
     for name in ("steps", "compatibility"):
         if getattr(options, name) is not None:
             task += [f"--{name}", str(getattr(options, name))]
@@ -158,7 +161,11 @@ def test(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Measure every piece in a folder and print one table."""
+    """Measure every piece in a folder and print one table; or measure S2C."""
+    if options.s2c:
+        return _run([environment("full"), "-m", "tests.bench.bench_s2c"])
+    if options.folder is None:
+        raise Fault("Name a folder with MIDI files, or ask for --s2c.")
     task = [str(options.folder.absolute()), "--jobs", str(options.jobs)]
     for name in ("seconds", "measured", "sampled", "fps"):
         if getattr(options, name) is not None:

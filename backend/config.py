@@ -34,18 +34,18 @@ def version() -> str:
         return str(tomllib.load(file)["version"])
 
 
-def missing_packages() -> tuple[str, ...]:
-    """What S2C needs and this Python has not; nothing is imported to find out."""
-    return tuple(name for name in FULL_LEVEL if importlib.util.find_spec(name) is None)
+def missing_packages(needed: tuple[str, ...] = FULL_LEVEL) -> tuple[str, ...]:
+    """What this Python has not; nothing is imported to find out."""
+    return tuple(name for name in needed if importlib.util.find_spec(name) is None)
 
 
-def require_full_level() -> None:
+def require(needed: tuple[str, ...] = FULL_LEVEL, what: str = "S2C needs") -> None:
     """Raises PianoHandsError('no-torch')."""
-    missing = missing_packages()
+    missing = missing_packages(needed)
     if missing:
         raise PianoHandsError(
             "no-torch",
-            f"S2C needs {', '.join(missing)}, which this Python has not.",
+            f"{what} {', '.join(missing)}, which this Python has not.",
             "Use a Python environment with the packages of the group 'full' in pyproject.toml (build.py test makes one); "
             "in Blender, name it in the preferences.",
         )

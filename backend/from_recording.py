@@ -22,20 +22,22 @@ from .source import Listener
 
 if TYPE_CHECKING:
     from .device import Device
+    from .s2c.axes import HandConvention
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording that can be read, as long as it was asked for, and the model to be used."""
+    """A recording that can be read, as long as it was asked for, the model to be used, and what its poses are relative to."""
 
     request: Generate
     duration: float
     models: KeptModel
+    convention: "HandConvention | None"  # None: our own hand's
 
     @staticmethod
     def open(request: Generate, models: KeptModel) -> "Recording":
         """Look at the file's head. Raises PianoHandsError for what S2C cannot listen to, and where this Python cannot run it."""
-        config.require_full_level()
+        config.require()
         path = Path(request.input)
         if kind_of(path) is Kind.MIDI:
             raise PianoHandsError(
@@ -52,7 +54,7 @@ class Recording:
             raise PianoHandsError(
                 "bad-checkpoint", f"There is no folder {request.checkpoint}.", "Give the folder that import-checkpoint wrote."
             )
-        return Recording(request, duration, models)
+        return Recording(request, duration, models, _convention(request))
 
     def burden(self) -> str:
         gigabytes = (config.S2C_MEMORY_BASE + config.S2C_MEMORY_PER_SECOND * self.duration) / 1000
@@ -60,7 +62,6 @@ class Recording:
 
     def perform(self, listener: Listener) -> Clip:
         from .s2c.config import SAMPLE_RATE
-        from .s2c.mano import read_mano
 
         asked = self.request
 
@@ -69,7 +70,6 @@ class Recording:
             if listener.cancelled():
                 raise Cancelled
 
-        convention = read_mano(Path(asked.mano)).convention if asked.mano else None
         sound = read_wav(Path(asked.input), rate=SAMPLE_RATE, seconds=asked.seconds, tick=tick)
         assert asked.checkpoint is not None, "check_settings asks for it"
         model, device = self.models.load(Path(asked.checkpoint), listener)
@@ -93,7 +93,7 @@ class Recording:
                 "The memory ran out, even for one window of the recording at a time.",
                 "Limit the seconds, or close other programs that use the device.",
             ) from error
-        return self._clip(take.to_clip(sampled, fps=asked.fps, convention=convention, behaviour=how))
+        return self._clip(take.to_clip(sampled, fps=asked.fps, convention=self.convention, behaviour=how))
 
     def render(self, path: Path, listener: Listener) -> None:
         raise AssertionError("check_settings refuses: the recording is the sound")
@@ -136,6 +136,15 @@ class _Passes:
             self._listener.report("listening", done, total)
         else:
             self._listener.report("sampling", self._step * total + done, self._steps * total)
+
+
+def _convention(request: Generate) -> "HandConvention | None":
+    """Of the person's MANO file, where one was named. Raises PianoHandsError."""
+    if not request.mano:
+        return None
+    from .s2c.mano import read_mano
+
+    return read_mano(Path(request.mano)).convention
 
 
 @contextmanager

@@ -39,7 +39,7 @@ class KeptModel:
 
         if listener.cancelled():
             raise Cancelled
-        model = checkpoint.load(folder)
+        model = checkpoint.load(folder, as_stored=True)
         if listener.cancelled():
             raise Cancelled
         place = device.resolve()

@@ -2,20 +2,21 @@
 """`python -m backend mesh`: a clip to joints and skin of both hands, in one .npz; the skin goes into the file piece by piece."""
 
 import argparse
-import importlib.util
 import os
-import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from s2c_blender.wire.archive import write_array
 from s2c_blender.wire.clip import Clip
-from s2c_blender.wire.errors import PianoHandsError, write_failed
+from s2c_blender.wire.errors import write_failed
 from s2c_blender.wire.hands import JOINTS, PARENTS
+
+from . import config, pipeline
 
 if TYPE_CHECKING:
     from .s2c.hand_model import HandModel
@@ -41,11 +42,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def _run(options: argparse.Namespace) -> int:
     from s2c_blender.wire.terminal import ProgressBar
 
-    from . import pipeline
-
-    _require_smplx()
+    config.require(("torch", "smplx"), "Meshes need")
     output = options.output.absolute()
     pipeline.check_writable(output)
+    pipeline.check_inputs_stay([options.clip, *([options.mano] if options.mano else [])], output)
     clip = Clip.load(options.clip)
     model = _model(options.mano, clip)
     from .device import set_threads
@@ -59,16 +59,6 @@ def _run(options: argparse.Namespace) -> int:
         bar.end()
     print(options.output)
     return 0
-
-
-def _require_smplx() -> None:
-    missing = [name for name in ("torch", "smplx") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise PianoHandsError(
-            "no-torch",
-            f"Meshes need {' and '.join(missing)}, which this Python has not.",
-            "Use a Python environment with the packages of the group 'full' in pyproject.toml (build.py test makes one).",
-        )
 
 
 def _model(mano: Path | None, clip: Clip) -> "HandModel":
@@ -89,16 +79,16 @@ def write_mesh(
 ) -> None:
     """Write the .npz whole or not at all. Raises PianoHandsError('write-failed')."""
     frames, points = len(clip.rotation), layer.skin
-    _check_space(path, frames * 2 * (points + len(JOINTS) + 5) * 12)
+    pipeline.check_space(path.parent, frames * 2 * (points + len(JOINTS) + 5) * 12 * 1.01, "this mesh")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         # Stored as they are: packed, they would be a tenth smaller and take five times as long to write.
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            _write(archive, "format", np.array(FORMAT))
-            _write(archive, "times", clip.times)
-            _write(archive, "joint", np.array(JOINTS))
-            _write(archive, "parent", np.array(PARENTS))
-            _write(archive, "faces", layer.faces)
+            write_array(archive, "format", np.array(FORMAT))
+            write_array(archive, "times", clip.times)
+            write_array(archive, "joint", np.array(JOINTS))
+            write_array(archive, "parent", np.array(PARENTS))
+            write_array(archive, "faces", layer.faces)
             joints, tips = list[NDArray[np.float32]](), list[NDArray[np.float32]]()
             with archive.open("vertices.npy", "w", force_zip64=True) as entry:
                 shape = (frames, 2, points, 3)
@@ -108,25 +98,10 @@ def write_mesh(
                     joints.append(piece.joints)
                     tips.append(piece.tips)
                     report(sum(map(len, joints)), frames)
-            _write(archive, "joints", np.concatenate(joints))
-            _write(archive, "tips", np.concatenate(tips))
+            write_array(archive, "joints", np.concatenate(joints))
+            write_array(archive, "tips", np.concatenate(tips))
         os.replace(temporary, path)
     except OSError as error:
         raise write_failed(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _write(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
-    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-        np.lib.format.write_array(entry, array, allow_pickle=False)
-
-
-def _check_space(path: Path, needed: int) -> None:
-    free = shutil.disk_usage(path.parent).free
-    if free < needed * 1.01:
-        raise PianoHandsError(
-            "write-failed",
-            f"{path.parent} has {free / 1e6:.0f} MB left, and this mesh needs {needed / 1e6:.0f} MB.",
-            "Free some space, choose another folder, or make a shorter clip.",
-        )

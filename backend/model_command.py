@@ -27,7 +27,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def _verify(options: argparse.Namespace) -> int:
-    config.require_full_level()
+    config.require()
     from .device import set_threads
     from .s2c.verify import verify
 
@@ -36,7 +36,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    config.require_full_level()
+    config.require()
     from .s2c.import_checkpoint import import_checkpoint
 
     import_checkpoint(options.experiment, options.output.absolute(), precision=options.precision, tell=print)

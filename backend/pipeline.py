@@ -4,7 +4,7 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,8 +30,8 @@ def generate(request: Generate, listener: Listener, models: KeptModel | None = N
             check_writable(path)
     listener.report("reading", 0, 1)
     source = _open(request, models or KeptModel())
-    _check_input_stays(Path(request.input), output, audio)
-    _check_space(output, source.duration, fps=request.fps, with_sound=audio is not None)
+    check_inputs_stay([Path(name) for name in (request.input, request.mano) if name], output, audio)
+    _check_room(output, source.duration, fps=request.fps, with_sound=audio is not None)
     _warn_of_length(source, listener)
     clip = source.perform(listener)
     clip = replace(clip, made=clip.made | {"version": config.version(), "input": Path(request.input).name})
@@ -89,6 +89,17 @@ def check_writable(path: Path) -> None:
         _forget(probe)
 
 
+def check_space(folder: Path, needed: float, what: str) -> None:
+    """Raises PianoHandsError('write-failed') where fewer bytes are left than `what` needs."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise PianoHandsError(
+            "write-failed",
+            f"{folder} has {free / 1e6:.0f} MB left, and {what} needs about {needed / 1e6:.0f} MB.",
+            "Free some space, choose another folder, or make less of it.",
+        )
+
+
 def _open(request: Generate, models: KeptModel) -> Source:
     if request.prior == "s2c":
         from .from_recording import Recording
@@ -99,23 +110,18 @@ def _open(request: Generate, models: KeptModel) -> Source:
     return Piece.open(request)
 
 
-def _check_input_stays(given: Path, *written: Path | None) -> None:
+def check_inputs_stay(given: Sequence[Path], *written: Path | None) -> None:
+    """Raises PianoHandsError('not-writable') where something would be written over what was given."""
     for path in written:
-        if path is not None and path.resolve() == given.resolve():
+        if path is not None and path.resolve() in [other.resolve() for other in given]:
             raise PianoHandsError("not-writable", f"{path.name} would be written over what it is made from.", "Give another name.")
 
 
-def _check_space(output: Path, seconds: float, *, fps: float, with_sound: bool) -> None:
+def _check_room(output: Path, seconds: float, *, fps: float, with_sound: bool) -> None:
     needed = seconds * max(fps, 48.0) * config.CLIP_BYTES_PER_FRAME
     if with_sound:
         needed += seconds * config.SOUND_BYTES_PER_SECOND
-    free = shutil.disk_usage(output.parent).free
-    if free < needed:
-        raise PianoHandsError(
-            "write-failed",
-            f"{output.parent} has {free / 1e6:.0f} MB left, and this piece needs about {needed / 1e6:.0f} MB.",
-            "Free some space, or choose another folder.",
-        )
+    check_space(output.parent, needed, "this piece")
 
 
 def _warn_of_length(source: Source, listener: Listener) -> None:

@@ -78,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--sampled", type=float, metavar="N", help="measure also N seconds from a random place of the piece")
     measure.add_argument("--out", type=Path, metavar="DIR", help="keep take and scene there (else they are thrown away)")
     # Contact is measured against notes, which S2C's takes have none of.
-    measure.set_defaults(run=_measure, prior="planner", checkpoint=None, steps=DEFAULT_STEPS, compatibility="none", python=None)
+    measure.set_defaults(run=_measure, python=None)
+    measure.set_defaults(prior="planner", checkpoint=None, mano=None, steps=DEFAULT_STEPS, compatibility="none")
     for command in (demo, measure):
         command.add_argument("--input", type=Path, required=True, metavar="INPUT", help="a MIDI file; for s2c a WAV recording")
         command.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds of the piece")
@@ -187,18 +188,7 @@ def _generate(options: argparse.Namespace, out: Path) -> Made:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     if not hasattr(bpy.types, "S2C_OT_generate"):
         registration.register()  # an installed extension went with the factory settings
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base = options.fps, 1.0
-    settings = settings_of(scene)
-    settings.piece, settings.folder = str(options.input.absolute()), str(out)
-    settings.seed, settings.style, settings.hand_size = options.seed, options.style, options.hand_size
-    settings.limit = options.seconds is not None
-    settings.seconds = options.seconds or settings.seconds
-    settings.prior, settings.steps = options.prior, options.steps
-    settings.checkpoint = str(options.checkpoint.absolute()) if options.checkpoint else ""
-    settings.as_published = options.compatibility == "reference"
-    if options.prior == "s2c" and options.checkpoint is None:
-        raise PianoHandsError("bad-setting", "S2C needs a checkpoint.", "Name it with --checkpoint DIR.")
+    _choose(bpy.context.scene, options, out)
     bar = ProgressBar()
     told = 0
 
@@ -228,6 +218,22 @@ def _generate(options: argparse.Namespace, out: Path) -> Made:
         raise PianoHandsError("failed", "No take was made.", "Look at what was said above.")
     pump.stop()  # drawing and measuring have no use for the backend's memory
     return Made(Clip.load(job.clip), job.took, whole)
+
+
+def _choose(scene: bpy.types.Scene, options: argparse.Namespace, out: Path) -> None:
+    """What a person would set in the panel. Raises PianoHandsError."""
+    if options.prior == "s2c" and options.checkpoint is None:
+        raise PianoHandsError("bad-setting", "S2C needs a checkpoint.", "Name it with --checkpoint DIR.")
+    scene.render.fps, scene.render.fps_base = options.fps, 1.0
+    settings = settings_of(scene)
+    settings.piece, settings.folder = str(options.input.absolute()), str(out)
+    settings.seed, settings.style, settings.hand_size = options.seed, options.style, options.hand_size
+    settings.limit = options.seconds is not None
+    settings.seconds = options.seconds or settings.seconds
+    settings.prior, settings.steps = options.prior, options.steps
+    settings.checkpoint = str(options.checkpoint.absolute()) if options.checkpoint else ""
+    settings.mano = str(options.mano.absolute()) if options.mano else ""
+    settings.as_published = options.compatibility == "reference"
 
 
 @contextmanager

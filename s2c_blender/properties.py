@@ -36,6 +36,13 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
         subtype="DIR_PATH",
         options=_BESIDE_THE_FILE,
     )
+    mano: bpy.props.StringProperty(
+        name="MANO (optional)",
+        description="Your own MANO_RIGHT.pkl, if you have a licence for it: S2C's poses are meant relative to its mean pose. "
+        "Not needed: without it they build on a relaxed pose of our own hand",
+        subtype="FILE_PATH",
+        options=_BESIDE_THE_FILE,
+    )
     steps: bpy.props.IntProperty(
         name="Steps",
         description="Steps of S2C's sampling: each costs as much as any other",

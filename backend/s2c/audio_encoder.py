@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """HuBERT or wav2vec 2.0 by the transformers library: sound to features at the model's frame rate."""
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -49,6 +51,24 @@ class AudioEncoder(nn.Module):
         return self.encoder(hidden).last_hidden_state
 
 
+@dataclass(frozen=True)
+class Loudness:
+    """Mean and spread of sound."""
+
+    mean: float = 0.0
+    spread: float = 1.0
+
+    @staticmethod
+    def of(sound: Tensor) -> "Loudness":
+        """Of all that is given: population variance, with 1e-7 against silence."""
+        variance, mean = torch.var_mean(sound, correction=0)
+        return Loudness(float(mean), math.sqrt(float(variance) + 1e-7))
+
+    def normalise(self, sound: Tensor) -> Tensor:
+        """To mean 0 and variance 1."""
+        return (sound - self.mean) / self.spread
+
+
 def normalise(sound: Tensor) -> Tensor:
-    """To mean 0 and variance 1 over all that is given (population variance, with 1e-7 against silence)."""
-    return (sound - sound.mean()) / torch.sqrt(sound.var(correction=0) + 1e-7)
+    """To mean 0 and variance 1 over all that is given."""
+    return Loudness.of(sound).normalise(sound)

@@ -39,7 +39,7 @@ def unroll(x: Tensor, kernel: int, *, stride: int = 1, padding: int = 0) -> Tens
 
 
 class GroupNorm(nn.Module):
-    """Group normalisation (Wu & He 2018) of (B, N, C), with the statistics in single precision."""
+    """Group normalisation (Wu & He 2018) of (B, N, C); the statistics are in single precision."""
 
     def __init__(self, groups: int, width: int) -> None:
         super().__init__()
@@ -48,9 +48,8 @@ class GroupNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        grouped = x.float().unflatten(-1, (self.groups, -1))
-        variance, mean = torch.var_mean(grouped, dim=(1, 3), correction=0, keepdim=True)
-        return ((grouped - mean) * torch.rsqrt(variance + 1e-5)).flatten(2).to(x.dtype) * self.weight + self.bias
+        picture = x.transpose(1, 2).unsqueeze(2)  # (B, C, 1, N), whose channels lie together in memory: nothing is copied
+        return F.group_norm(picture, self.groups, self.weight, self.bias).squeeze(2).transpose(1, 2)
 
 
 class ChannelNorm(nn.Module):
@@ -76,7 +75,7 @@ class ModulatedBlock(nn.Module):
         x = self.norm(self.convolution(x))
         if modulation is not None:
             scale, shift = modulation
-            x = x * (scale + 1) + shift
+            x = torch.addcmul(shift, x, scale + 1)
         return F.silu(x)
 
 
@@ -139,17 +138,15 @@ class FullAttention(_Attention):
 class TimeEmbedding(nn.Module):
     """Diffusion steps (B,) to (B, 4 W): sines and cosines of W/2 frequencies (Vaswani et al. 2017), then two linear maps."""
 
-    frequencies: Tensor
-
     def __init__(self, width: int) -> None:
         super().__init__()
-        half = width // 2
-        steps = torch.arange(half, dtype=torch.float32, device="cpu")
-        self.register_buffer("frequencies", torch.exp(-steps * (math.log(10000.0) / (half - 1))), persistent=False)
+        self.waves = width // 2
         self.inner = nn.Linear(width, 4 * width)
         self.outer = nn.Linear(4 * width, 4 * width)
 
     def forward(self, step: Tensor) -> Tensor:
-        angle = step.float()[:, None] * self.frequencies.float()
-        waves = torch.cat([angle.sin(), angle.cos()], dim=-1).to(self.inner.weight.dtype)
-        return self.outer(F.gelu(self.inner(waves)))
+        # In single precision, whatever the model's: an angle of 999 to three digits would be any angle.
+        place = torch.arange(self.waves, dtype=torch.float32, device=step.device)
+        angle = step.float()[:, None] * torch.exp(place * (-math.log(10000.0) / (self.waves - 1)))
+        seen = torch.cat([angle.sin(), angle.cos()], dim=-1).to(self.inner.weight.dtype)
+        return self.outer(F.gelu(self.inner(seen)))

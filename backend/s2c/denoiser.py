@@ -58,6 +58,9 @@ class Doubling(nn.Module):
         return self.convolution(x.repeat_interleave(2, dim=1))
 
 
+_ONCE = ("condition", "remap", "entry")  # parts of a hand's denoiser that only what is computed once a take goes through
+
+
 class HandDenoiser(nn.Module):
     """Predicts v of one hand: `prepare` and `guide`, then for every step `descend`, `coordination` and `ascend`."""
 
@@ -96,6 +99,11 @@ class HandDenoiser(nn.Module):
         self.exit = Convolution(base, config.channels, 1)
         self._config = config
 
+    def set_precision(self, every: torch.dtype, *, once: torch.dtype) -> None:
+        """`every`: of what is computed anew at every step; `once`: of what is computed once a take."""
+        for name, part in self.named_children():
+            part.to(once if name in _ONCE else every)
+
     def prepare(self, features: Tensor, *, causal: bool) -> HandCondition:
         """Features (B, N, F) to what every step needs, but for the positions, which `guide` adds."""
         return self.fold(self.condition(features, causal=causal))
@@ -117,11 +125,12 @@ class HandDenoiser(nn.Module):
 
     def guide(self, condition: HandCondition, positions: Tensor) -> HandCondition:
         """Add positions (B, N, 6; own hand first) to a condition made without."""
+        precision = self.exit.weight.dtype
         if not self._config.guided:
-            return condition
+            return HandCondition(condition.constant.to(precision), condition.kernel.to(precision))
         taps = self.entry.weight.unflatten(1, (self.entry.kernel, -1))[:, :, -2 * POSITION_CHANNELS :].flatten(1)
         seen = F.linear(unroll(positions.to(taps.dtype), self.entry.kernel, padding=self.entry.padding), taps)
-        return HandCondition(condition.constant + seen, condition.kernel)
+        return HandCondition((condition.constant + seen).to(precision), condition.kernel.to(precision))
 
     def descend(self, x: Tensor, step: Tensor, condition: HandCondition) -> Descent:
         """x (B, N, channels) at diffusion steps (B,) or (1,)."""

@@ -230,6 +230,3 @@ def _safetensors(path: Path) -> Mapping[str, Tensor]:
         return _Mapped(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise bad_experiment(f"{path.name} is cut off or no safetensors file.") from error
-
-
-__all__ = ["PianoHandsError", "PublishedHand", "check_alike", "find_file", "load_reference", "open_hand"]

@@ -2,6 +2,7 @@
 """NoiseSchedule: how much signal and noise there is at each diffusion step. Holds no model."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,6 +25,11 @@ class NoiseSchedule:
         at = torch.linspace(0, steps, steps + 1, dtype=torch.float64) / steps
         kept = torch.cos((at + offset) / (1 + offset) * math.pi / 2) ** 2
         return NoiseSchedule((1 - kept[1:] / kept[:-1]).clip(0, largest))
+
+    def only(self, steps: Sequence[int]) -> "NoiseSchedule":
+        """The schedule that goes through some of the steps, from the cleanest on, with the signal and noise that they have here."""
+        kept = self.kept[list(steps)]
+        return NoiseSchedule(1 - kept / torch.cat([torch.ones(1, dtype=kept.dtype), kept[:-1]]))
 
     def __len__(self) -> int:
         return len(self.betas)

@@ -41,16 +41,17 @@ def trailing(schedule: NoiseSchedule, count: int) -> tuple[int, ...]:
 
 
 class AncestralScheduler:
-    """DDPM (Ho et al. 2020, algorithm 2): every step, each with new noise."""
+    """DDPM (Ho et al. 2020, algorithm 2): new noise at each step. All steps, or `count` of them with the betas that belong to
+    those alone (Nichol & Dhariwal 2021, section 4)."""
 
     noisy = True
 
-    def __init__(self, schedule: NoiseSchedule) -> None:
-        self.steps = tuple(range(len(schedule) - 1, -1, -1))
-        self._schedule = schedule
+    def __init__(self, schedule: NoiseSchedule, count: int | None = None) -> None:
+        self.steps = trailing(schedule, len(schedule) if count is None else count)
+        self._schedule = schedule if count is None else schedule.only(self.steps[::-1])
 
     def step(self, index: int, x: Tensor, clean: Tensor, *, before: Tensor | None, noise: Tensor | None) -> Tensor:
-        at, schedule = self.steps[index], self._schedule
+        at, schedule = len(self.steps) - 1 - index, self._schedule
         mean = float(schedule.posterior_clean[at]) * clean + float(schedule.posterior_noisy[at]) * x
         if at == 0 or noise is None:
             return mean

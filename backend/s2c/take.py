@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from s2c_blender.motion import rotation
 from s2c_blender.wire.clip import Clip, hand_rate
+from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.messages import DEFAULT_STEPS
 from s2c_blender.wire.notes import Fingering, Score
 
@@ -28,6 +29,7 @@ from .windows import TakeModel, WindowBatches, Windows
 
 Array = NDArray[np.floating]
 
+_BLOCK = 8192  # frames resampled at a time
 PRE_ROLL = 1.0  # seconds before time zero in which the hands hold their first pose
 BATCH = {"cpu": 4, "cuda": 32, "mps": 8}  # windows at a time, to begin with
 
@@ -52,8 +54,13 @@ class Sampled:
 
 
 def move(model: S2CModel, device: Device) -> S2CModel:
-    """The model on a device and in its precision."""
-    return model.to(device=device.torch, dtype=device.precision)
+    """The model on a device and in its precisions."""
+    model.to(device.torch)
+    for part in (model.encoders, model.positions):
+        part.to(device.precision)
+    for side in HandSide:
+        model.denoiser.hand(side).set_precision(device.denoiser or device.precision, once=device.precision)
+    return model
 
 
 def sample_take(
@@ -99,7 +106,7 @@ def to_clip(
     times = -PRE_ROLL + np.arange(int(np.ceil((PRE_ROLL + seconds) * rate))) / rate
     nothing = np.zeros(0)
     return Clip(
-        rotation=_rotations_at(rotations, times).astype(np.float32),
+        rotation=_rotations_at(rotations, times),
         translation=_places_at(axes.onto_keys(places), times).astype(np.float32),
         fps=fps,
         start=-PRE_ROLL,
@@ -123,13 +130,17 @@ def _place(times: Array, frames: int) -> tuple[NDArray[np.intp], Array]:
     return first, at - first
 
 
-def _rotations_at(rotations: Array, times: Array) -> Array:
+def _rotations_at(rotations: Array, times: Array) -> NDArray[np.float32]:
     """Quaternions (T, ...) of one sign, blended between neighbours and normalised: frames are near each other."""
-    first, part = _place(times, len(rotations))
-    second = np.minimum(first + 1, len(rotations) - 1)
-    part = part.reshape(-1, *[1] * (rotations.ndim - 1))
     near = rotation.continuous(rotations)
-    return rotation.normalize((1 - part) * near[first] + part * near[second])
+    made = np.empty((len(times), *rotations.shape[1:]), dtype=np.float32)
+    for begin in range(0, len(times), _BLOCK):  # an hour's in-between products would take a gigabyte
+        block = slice(begin, begin + _BLOCK)
+        first, part = _place(times[block], len(rotations))
+        part = part.reshape(-1, *[1] * (rotations.ndim - 1))
+        second = np.minimum(first + 1, len(rotations) - 1)
+        made[block] = rotation.normalize((1 - part) * near[first] + part * near[second])
+    return made
 
 
 def _places_at(places: Array, times: Array) -> Array:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from s2c_blender.wire.errors import Cancelled
 
-from .audio_encoder import normalise
+from .audio_encoder import Loudness
 from .config import MODEL_FPS, SAMPLE_RATE
 from .dual_denoiser import Conditioning
 from .model import S2CModel
@@ -119,7 +119,7 @@ class TakeModel:
     def __init__(self, model: S2CModel, windows: Windows, batches: WindowBatches, *, device: torch.device) -> None:
         self.model, self.windows, self._batches, self._device = model, windows, batches, device
         self._schedule = NoiseSchedule.cosine(model.config.diffusion_steps)
-        self._dtype = next(model.denoiser.parameters()).dtype
+        self._dtype = model.denoiser.hand(0).exit.weight.dtype
         self._conditioning: Conditioning | None = None
         self.denoise: Callable[[Tensor, Tensor, Conditioning], Tensor] = model.denoiser
 
@@ -131,11 +131,11 @@ class TakeModel:
         """
         parts = list[Conditioning]()
         stitch = Stitch(self.windows, 3, self._device)
-        sound = sound if joint else normalise(sound)
+        loudness = Loudness() if joint else Loudness.of(sound)  # applied window by window: a long recording is not copied
 
         def work(first: int, last: int) -> None:
-            cut = torch.stack([self._sound(sound, start) for start in self.windows.starts[first:last]])
-            cut = normalise(cut) if joint else cut
+            cut = torch.stack([self._sound(sound, start, loudness) for start in self.windows.starts[first:last]])
+            cut = Loudness.of(cut).normalise(cut) if joint else cut
             positions, conditioning = self.model.prepare(cut.to(self._device), causal=causal and last - first == 1)
             parts.append(conditioning)
             stitch.add(first, positions)
@@ -143,7 +143,7 @@ class TakeModel:
         self._batches.each(work)
         positions = stitch.take()
         cut = self.windows.cut(positions, 0, len(self.windows))
-        self._conditioning = self.model.denoiser.guide(Conditioning.join(parts), cut.to(self._dtype))
+        self._conditioning = self.model.denoiser.guide(Conditioning.join(parts), cut)
         return positions
 
     @torch.inference_mode()
@@ -162,8 +162,8 @@ class TakeModel:
         self._batches.each(work)
         return stitch.take()
 
-    def _sound(self, sound: Tensor, start: int) -> Tensor:
+    def _sound(self, sound: Tensor, start: int, loudness: Loudness) -> Tensor:
         """The samples of the window that starts at a frame, with silence after the end."""
         first = round(start / MODEL_FPS * SAMPLE_RATE)
-        cut = sound[first : first + self.model.config.samples]
+        cut = loudness.normalise(sound[first : first + self.model.config.samples])
         return torch.nn.functional.pad(cut, (0, self.model.config.samples - len(cut)))

@@ -93,11 +93,12 @@ def _request(scene: bpy.types.Scene, name: str) -> Generate:
     settings = settings_of(scene)
     piece = Path(bpy.path.abspath(settings.piece))
     output = _folder(settings) / f"{name or piece.stem}.npz"
+    s2c = settings.prior == "s2c"
     return Generate(
         job=uuid.uuid4().hex,
         input=str(piece),
         output=str(output),
-        audio_output=None if settings.prior == "s2c" else str(output.with_suffix(_SOUND_SUFFIX)),
+        audio_output=None if s2c else str(output.with_suffix(_SOUND_SUFFIX)),
         fps=scene.render.fps / scene.render.fps_base,
         seed=settings.seed,
         hand_size=settings.hand_size / 100,
@@ -105,7 +106,8 @@ def _request(scene: bpy.types.Scene, name: str) -> Generate:
         seconds=settings.seconds if settings.limit else None,
         octave=settings.octave / 100,
         prior=settings.prior,
-        checkpoint=bpy.path.abspath(settings.checkpoint) if settings.prior == "s2c" else None,
+        checkpoint=bpy.path.abspath(settings.checkpoint) if s2c else None,
+        mano=bpy.path.abspath(settings.mano) if s2c and settings.mano else None,
         steps=settings.steps,
         compatibility="reference" if settings.as_published else "none",
     )

@@ -29,6 +29,7 @@ def draw_prior(layout: bpy.types.UILayout, context: bpy.types.Context, *, width:
     if settings.prior == "s2c" and wanting is None:
         column = layout.column(align=True)
         column.prop(settings, "checkpoint", text="", placeholder="Checkpoint folder", icon="FILE_FOLDER")
+        column.prop(settings, "mano", text="", placeholder="MANO (optional)", icon="FILE")
         column.prop(settings, "steps")
     if wrong is not None:
         wrapped(layout, wrong, width=width, icon="ERROR")

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads .npz files that anybody may have made: plain numbers and text, no larger than they say. Nothing in them is ever run."""
+"""Files of arrays (.npz), written entry by entry, and read with care: plain numbers and text, no larger than they say.
+
+Anybody may have made a file that is read here; nothing in it is ever run.
+"""
 
 import math
 import tokenize
@@ -41,6 +44,12 @@ def read_arrays(path: Path, *, largest: int) -> dict[str, NDArray[Any]]:
         raise ValueError(f"it is cut off or damaged ({error})") from error
     except _NO_ARCHIVE as error:
         raise ValueError(f"it is no .npz file ({error})") from error
+
+
+def write_array(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
+    """Add one entry. Raises OSError, where np.savez leaves a broken archive behind that complains when the disk is full."""
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+        np.lib.format.write_array(entry, array, allow_pickle=False)
 
 
 def _check(entries: list[zipfile.ZipInfo], largest: int) -> None:

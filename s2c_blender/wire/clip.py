@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .archive import read_arrays
+from .archive import read_arrays, write_array
 from .errors import PianoHandsError, write_failed
 from .hands import HandSide
 from .keyboard import HIGHEST, LOWEST, STANDARD_OCTAVE
@@ -61,11 +61,9 @@ class Clip:
         """Write the .npz under a temporary name, then rename it. Raises PianoHandsError('write-failed')."""
         temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
-            # np.savez leaves a broken archive behind that complains on stderr when the disk is full.
             with open(temporary, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
                 for name, array in _to_arrays(self).items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                        np.lib.format.write_array(entry, array, allow_pickle=False)
+                    write_array(archive, name, array)
             os.replace(temporary, path)
         except OSError as error:
             temporary.unlink(missing_ok=True)

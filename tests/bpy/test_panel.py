@@ -87,7 +87,7 @@ def test_without_a_python_of_ones_own_one_sentence_says_what_s2c_needs(scene, pr
     asked = preferences(None, None)
     layout = drawn(scene)
     assert layout.fields[0] == "piece" and "style" in layout.fields
-    assert not {"prior", "checkpoint", "steps", "as_published"} & set(layout.fields)
+    assert not {"prior", "checkpoint", "mano", "steps", "as_published"} & set(layout.fields)
     assert layout.said.count("S2C") == 1 and "name one in the preferences" in layout.said
     assert asked == []
 
@@ -99,7 +99,7 @@ def test_a_backend_with_torch_offers_the_choice_and_s2c_its_fields(scene, prefer
     assert "S2C" not in layout.said and asked
     settings_of(scene).prior = "s2c"
     layout = drawn(scene)
-    assert layout.fields[:4] == ["piece", "prior", "checkpoint", "steps"] and "as_published" in layout.fields
+    assert layout.fields[:5] == ["piece", "prior", "checkpoint", "mano", "steps"] and "as_published" in layout.fields
     assert "style" not in layout.fields and "s2c.generate" in layout.operators
     assert layout.labels == []
 

@@ -26,7 +26,8 @@ from s2c_blender.wire.clip import Clip, hand_rate  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
 from s2c_blender.wire.messages import Hello  # noqa: E402
 from s2c_blender.wire.notes import Fingering, Score  # noqa: E402
-from tests import midi_files, tiny_s2c  # noqa: E402
+from tests import midi_files, wav_files  # noqa: E402
+from tests.mano_files import mano_arrays, published, python2_pickle  # noqa: E402
 
 SECONDS = 3.0
 
@@ -51,7 +52,7 @@ def scene(tmp_path):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     registration.register()
     settings = settings_of(bpy.context.scene)
-    settings.piece, settings.folder = str(tiny_s2c.recording(tmp_path / "music.wav", seconds=SECONDS)), str(tmp_path)
+    settings.piece, settings.folder = str(wav_files.recording(tmp_path / "music.wav", seconds=SECONDS)), str(tmp_path)
     settings.prior, settings.checkpoint, settings.steps = "s2c", str(tmp_path), 2
     yield bpy.context.scene
     registration.unregister()
@@ -133,7 +134,7 @@ def test_s2c_without_a_checkpoint_cannot_be_pressed(scene):
 def python_without_torch(tmp_path, monkeypatch):
     """A program that starts the backend as if torch were missing; the preferences seem to name it."""
     code = (
-        "import pathlib, sys; from backend import config, server; config.missing_packages = lambda: ('torch',); "
+        "import pathlib, sys; from backend import config, server; config.missing_packages = lambda *_: ('torch',); "
         "sys.exit(server.serve(pathlib.Path(sys.argv[1])))"
     )
     path = tmp_path / "python"
@@ -171,6 +172,8 @@ def test_a_python_can_be_looked_at_without_a_job(scene, python_without_torch):
 
 def test_a_recording_goes_the_whole_way_by_the_backend_with_torch(scene, tmp_path, monkeypatch):
     pytest.importorskip("torch", reason="torch is installed for Python 3.11 only")
+    from tests import tiny_s2c
+
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     settings = settings_of(scene)
     settings.checkpoint = str(tiny_s2c.checkpoint(tmp_path / "checkpoint"))
@@ -193,10 +196,15 @@ def test_a_recording_goes_the_whole_way_by_the_backend_with_torch(scene, tmp_pat
 def cli_demo(folder, recording):
     """The command line's way; what it writes."""
     out = folder / "out"
+    mano = folder / "MANO_RIGHT.pkl"
     task = ["demo", "--input", str(recording), "--out", str(out), "--no-render", "--prior", "s2c", "--steps", "2"]
     assert cli.main(task) == 1  # no checkpoint
-    assert cli.main([*task, "--checkpoint", str(folder / "checkpoint"), "--compatibility", "reference"]) == 0
-    assert Clip.load(out / "take.npz").made["compatibility"] == "reference"
+    task += ["--checkpoint", str(folder / "checkpoint"), "--compatibility", "reference", "--mano", str(mano)]
+    assert cli.main(task) == 1 and not list(out.iterdir())  # no such file
+    mano.write_bytes(python2_pickle(published(mano_arrays())))
+    assert cli.main(task) == 0
+    made = Clip.load(out / "take.npz").made
+    assert made["compatibility"] == "reference" and made["mean_pose"] == "MANO_RIGHT.pkl"
     return sorted(path.name for path in out.iterdir())
 
 

@@ -181,9 +181,9 @@ def test_the_continuous_integration_runs_exactly_the_tests() -> None:
     [
         (["piece.mid"], ("blender",), ["--prior", "planner"]),
         (
-            ["sound.wav", "--prior", "s2c", "--checkpoint", "c", "--steps", "20", "--compatibility", "reference"],
+            ["a.wav", "--prior", "s2c", "--checkpoint", "c", "--mano", "m", "--steps", "20", "--compatibility", "reference"],
             ("blender", "full"),
-            ["--prior", "s2c", "--checkpoint", str(ROOT / "c"), "--steps", "20", "--compatibility", "reference"],
+            ["--checkpoint", str(ROOT / "c"), "--mano", str(ROOT / "m"), "--steps", "20", "--compatibility", "reference"],
         ),
     ],
 )

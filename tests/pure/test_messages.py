@@ -22,7 +22,9 @@ from s2c_blender.wire.messages import (
 
 HELLO = Hello(PROTOCOL, "0.1.0", "3.11.7", "built-in", ("cpu",), ("planner",), ("torch", "transformers"))
 GENERATE = Generate("a1", "/music/für Elise.mid", "/out/take.npz", seconds=12.5, seed=3)
-LISTEN = Generate("a2", "/a.wav", "/out/a.npz", prior="s2c", checkpoint="/models/s2c", steps=20, compatibility="reference")
+LISTEN = Generate(
+    "a2", "/a.wav", "/out/a.npz", prior="s2c", checkpoint="/s2c", mano="/MANO_RIGHT.pkl", steps=20, compatibility="reference"
+)
 MESSAGES = (
     HELLO,
     GENERATE,
@@ -74,6 +76,7 @@ def test_a_name_that_is_no_unicode_survives():
         (changed(GENERATE, prior=None), "prior"),
         (changed(GENERATE, prior=["s2c"]), "prior"),
         (changed(LISTEN, checkpoint=5), "checkpoint"),
+        (changed(LISTEN, mano=True), "mano"),
         (changed(LISTEN, steps=12.5), "steps"),
         (changed(LISTEN, compatibility="some"), "compatibility"),
         (changed(HELLO, devices="cpu"), "devices"),

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from backend import config, pipeline
+from backend.s2c.mano import read_mano
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
 from s2c_blender.wire.messages import Generate
-from tests import midi_files, tiny_s2c
+from tests import midi_files, wav_files
+from tests.mano_files import mano_arrays
 
 
 class Listening:
@@ -124,14 +126,14 @@ def test_senseless_settings_are_refused_with_what_would_make_sense(tmp_path, no_
 
 
 def test_a_recording_is_no_piece_for_the_planner(tmp_path, no_work):
-    error = refused(request(tmp_path, tiny_s2c.recording(tmp_path / "piece.mid", seconds=1.0)), "not-midi")
+    error = refused(request(tmp_path, wav_files.recording(tmp_path / "piece.mid", seconds=1.0)), "not-midi")
     assert "recording" in error.message and "S2C" in error.hint
 
 
 @pytest.fixture
 def full_level(monkeypatch):
     """As if torch were there; it is not asked for anything."""
-    monkeypatch.setattr(config, "missing_packages", lambda: ())
+    monkeypatch.setattr(config, "missing_packages", lambda *_: ())
 
 
 def listening(tmp_path, recording, **changes):
@@ -149,13 +151,13 @@ def test_s2c_needs_a_checkpoint_and_writes_no_sound(tmp_path, full_level, change
 
 
 def test_s2c_without_its_packages_is_refused_by_their_names(tmp_path, monkeypatch):
-    monkeypatch.setattr(config, "missing_packages", lambda: ("transformers",))
-    asked = listening(tmp_path, tiny_s2c.recording(tmp_path / "a.wav"))
+    monkeypatch.setattr(config, "missing_packages", lambda *_: ("transformers",))
+    asked = listening(tmp_path, wav_files.recording(tmp_path / "a.wav"))
     assert "transformers" in refused(asked, "no-torch").message
 
 
 def test_a_folder_that_is_none_is_no_checkpoint(tmp_path, full_level):
-    recording = tiny_s2c.recording(tmp_path / "a.wav")
+    recording = wav_files.recording(tmp_path / "a.wav")
     for folder in (tmp_path / "nowhere", recording):
         assert folder.name in refused(listening(tmp_path, recording, checkpoint=str(folder)), "bad-checkpoint").message
 
@@ -177,6 +179,16 @@ def test_what_is_no_wav_file_is_refused_with_how_to_make_one(tmp_path, full_leve
     assert not (tmp_path / "take.npz").exists()
 
 
+@pytest.mark.parametrize(("content", "code"), [(None, "no-file"), (b"", "bad-mano"), (b"\x80\x02}.", "bad-mano")])
+def test_a_mano_file_that_is_none_is_refused_before_any_work(tmp_path, full_level, content, code):
+    recording, mano, listener = wav_files.recording(tmp_path / "a.wav"), tmp_path / "MANO_RIGHT.pkl", Listening()
+    if content is not None:
+        mano.write_bytes(content)
+    before = [*names(tmp_path), "checkpoint"]
+    assert mano.name in refused(listening(tmp_path, recording, mano=str(mano)), code, listener).message
+    assert listener.stages == ["reading"] and names(tmp_path) == sorted(before)
+
+
 def test_a_midi_file_is_no_recording_for_s2c(tmp_path, full_level):
     error = refused(listening(tmp_path, midi_files.piece(tmp_path / "a.wav")), "not-wav")
     assert "MIDI" in error.message and "planner" in error.hint
@@ -196,17 +208,20 @@ def test_a_long_recording_brings_a_warning_before_the_work_and_can_be_cancelled_
 
 
 def test_less_than_a_second_is_too_short(tmp_path, full_level):
-    recording = tiny_s2c.recording(tmp_path / "a.wav", seconds=3.0)
+    recording = wav_files.recording(tmp_path / "a.wav", seconds=3.0)
     refused(listening(tmp_path, recording, seconds=0.5), "too-short")
 
 
 def test_what_a_take_is_made_from_is_not_written_over(tmp_path, full_level):
-    recording = tiny_s2c.recording(tmp_path / "a.wav")
+    recording = wav_files.recording(tmp_path / "a.wav")
     before = recording.read_bytes()
     refused(listening(tmp_path, recording, output=str(recording)), "not-writable")
     piece = midi_files.piece(tmp_path / "a.mid")
     refused(request(tmp_path, piece, audio_output=str(piece)), "not-writable")
-    assert recording.read_bytes() == before
+    mano = tmp_path / "MANO_RIGHT.npz"
+    np.savez(mano, **mano_arrays())
+    refused(listening(tmp_path, recording, mano=str(mano), output=str(mano)), "not-writable")
+    assert read_mano(mano) and recording.read_bytes() == before
 
 
 def test_no_notes_in_the_first_seconds_is_said_so(tmp_path, no_work):

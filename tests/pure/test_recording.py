@@ -11,7 +11,7 @@ from backend import devices
 from backend.listen.kind import Kind, kind_of
 from backend.listen.recording import read_wav, wav_duration
 from s2c_blender.wire.errors import PianoHandsError
-from tests import midi_files, tiny_s2c
+from tests import midi_files, wav_files
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def test_a_file_is_what_its_first_bytes_say(tmp_path: Path, start: bytes, kind: 
 def test_what_is_not_there_is_nothing(tmp_path: Path) -> None:
     assert kind_of(tmp_path / "nothing.wav") is Kind.OTHER and kind_of(tmp_path) is Kind.OTHER
     assert kind_of(midi_files.piece(tmp_path / "a.mid")) is Kind.MIDI
-    assert kind_of(tiny_s2c.recording(tmp_path / "a.wav")) is Kind.RECORDING
+    assert kind_of(wav_files.recording(tmp_path / "a.wav")) is Kind.RECORDING
 
 
 def test_the_length_is_told_from_the_head_and_read_block_by_block(tmp_path: Path) -> None:
-    path = tiny_s2c.recording(tmp_path / "a.wav", seconds=20.0)
+    path = wav_files.recording(tmp_path / "a.wav", seconds=20.0)
     assert wav_duration(path) == pytest.approx(20.0)
     heard: list[tuple[int, int]] = []
     sound = read_wav(path, rate=16000, tick=lambda done, total: heard.append((done, total)))
@@ -53,7 +53,7 @@ def test_the_length_is_told_from_the_head_and_read_block_by_block(tmp_path: Path
 
 
 def test_an_unknown_length_is_taken_from_the_files_size(tmp_path: Path) -> None:
-    path = tiny_s2c.recording(tmp_path / "a.wav", seconds=2.0)
+    path = wav_files.recording(tmp_path / "a.wav", seconds=2.0)
     data = bytearray(path.read_bytes())
     data[4:8] = data[40:44] = b"\xff\xff\xff\xff"  # as written into a pipe
     path.write_bytes(data)
@@ -63,7 +63,7 @@ def test_an_unknown_length_is_taken_from_the_files_size(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rate", [0, 1, 2**31 - 1])
 def test_absurd_rates_are_refused(tmp_path: Path, rate: int) -> None:
-    path = tiny_s2c.recording(tmp_path / "a.wav", seconds=1.0)
+    path = wav_files.recording(tmp_path / "a.wav", seconds=1.0)
     data = bytearray(path.read_bytes())
     data[24:28] = struct.pack("<I", rate)
     path.write_bytes(data)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """smplx's layer against our own kinematics and skinning, against its own MANO classes, and the command that writes meshes."""
 
-import wave
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ smplx = pytest.importorskip("smplx", reason="smplx is installed for Python 3.11 
 from smplx.utils import Struct  # noqa: E402
 from smplx.vertex_ids import vertex_ids  # noqa: E402
 
-from backend import mesh_command  # noqa: E402
+from backend import config  # noqa: E402
 from backend.__main__ import main  # noqa: E402
 from backend.perform import kinematics  # noqa: E402
 from backend.s2c import axes, take  # noqa: E402
@@ -27,8 +27,8 @@ from s2c_blender.motion.skeleton import forward  # noqa: E402
 from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.hands import FINGER_JOINTS, HandSide  # noqa: E402
 from s2c_blender.wire.notes import Fingering, Score  # noqa: E402
+from tests import tiny_s2c, wav_files  # noqa: E402
 from tests.mano_files import mano_arrays, published, python2_pickle  # noqa: E402
-from tests.small_checkpoint import write_checkpoint  # noqa: E402
 
 torch.set_num_threads(1)  # many threads are slow beside other work
 EXACT = 1e-5  # metres
@@ -176,13 +176,10 @@ def test_the_mean_pose_of_the_mano_file_is_added(mano: Mano) -> None:
 
 
 def test_generate_builds_on_the_mano_file_that_is_named(tmp_path: Path, mano_file: Path, mano: Mano) -> None:
-    write_checkpoint(tmp_path)
-    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
-        file.setparams((1, 2, 16000, 0, "NONE", ""))
-        file.writeframes((np.sin(np.arange(24000) / 10.0) * 9000).astype("<i2").tobytes())
+    checkpoint, recording = tiny_s2c.checkpoint(tmp_path / "checkpoint"), wav_files.recording(tmp_path / "a.wav", seconds=1.5)
 
     def generate(name: str, *options: str) -> Clip:
-        asked = ["generate", str(tmp_path / "a.wav"), "-o", str(tmp_path / name), "--prior", "s2c", "--checkpoint", str(tmp_path)]
+        asked = ["generate", str(recording), "-o", str(tmp_path / name), "--prior", "s2c", "--checkpoint", str(checkpoint)]
         assert main([*asked, "--steps", "2", *options]) == 0
         return Clip.load(tmp_path / name)
 
@@ -224,14 +221,15 @@ def test_the_command_refuses_before_work_and_leaves_nothing(
         (["mesh", take_file, "-o", output, "--mano", str(tmp_path / "none.pkl")], "no file"),
         (["mesh", str(tmp_path / "MANO_LEFT.pkl"), "-o", output], "no clip"),
         (["mesh", take_file, "-o", str(tmp_path / "nowhere" / "hands.npz")], "no folder"),
+        (["mesh", take_file, "-o", take_file], "written over"),
     ):
         assert main(arguments) == 1
         assert word in capsys.readouterr().err
     with monkeypatch.context() as patch:
-        patch.setattr(mesh_command.importlib.util, "find_spec", lambda name: None)
+        patch.setattr(config.importlib.util, "find_spec", lambda name: None)
         assert main(["mesh", take_file, "-o", output]) == 1
-        assert "torch and smplx" in capsys.readouterr().err
-    monkeypatch.setattr(mesh_command.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})())
+        assert "torch, smplx" in capsys.readouterr().err
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1000})())
     assert main(["mesh", take_file, "-o", output]) == 1
     assert "left" in capsys.readouterr().err
     assert not Path(output).exists()

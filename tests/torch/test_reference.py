@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """S2C against numbers recorded from the published code, where a folder with them lies beside the project."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from backend.s2c import checkpoint  # noqa: E402
 from backend.s2c.import_checkpoint import import_checkpoint  # noqa: E402
 from backend.s2c.verify import verify  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
+from tests.s2c_models import PUBLISHED  # noqa: E402
+from tests.s2c_published import published_shapes  # noqa: E402
 
 torch.set_num_threads(1)  # many threads are slow beside other work
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
@@ -29,6 +32,11 @@ def experiment(tmp_path: Path) -> Path:
 
 def test_every_stage_equals_the_published_code() -> None:
     assert verify(REFERENCE)
+
+
+def test_random_experiments_have_every_published_name_and_shape() -> None:
+    shapes = json.loads((REFERENCE / "state_dict_shapes_full.json").read_text(encoding="utf-8"))
+    assert published_shapes(PUBLISHED) == {name: tuple(shape) for name, shape in shapes.items()}
 
 
 def test_numbers_that_differ_are_found(experiment: Path) -> None:

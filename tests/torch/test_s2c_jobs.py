@@ -17,7 +17,8 @@ from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.errors import Cancelled, PianoHandsError  # noqa: E402
 from s2c_blender.wire.keyboard import STANDARD_OCTAVE  # noqa: E402
 from s2c_blender.wire.messages import Failed, Finished, Generate, JobCancelled, Progress  # noqa: E402
-from tests import tiny_s2c  # noqa: E402
+from tests import tiny_s2c, wav_files  # noqa: E402
+from tests.mano_files import mano_arrays, published, python2_pickle  # noqa: E402
 from tests.served import Server  # noqa: E402
 
 STEPS = 3
@@ -57,7 +58,7 @@ def given(tmp_path_factory):
     """A folder with a checkpoint and a recording."""
     folder = tmp_path_factory.mktemp("given")
     tiny_s2c.checkpoint(folder / "checkpoint")
-    tiny_s2c.recording(folder / "piece.wav", seconds=SECONDS)
+    wav_files.recording(folder / "piece.wav", seconds=SECONDS)
     return folder
 
 
@@ -246,6 +247,27 @@ def test_served_what_is_wrong_is_said_and_the_next_job_works(server, given, tmp_
         assert isinstance(failed, Failed) and failed.code == code and failed.hint
     server.say(Generate("job1", str(tmp_path / "notes.wav"), str(tmp_path / "t.npz"), prior="s2c", checkpoint=str(given)))
     assert outcome(server)[2].code == "not-wav"
+
+
+def test_served_a_mano_file_gives_another_pose_and_a_bad_one_is_refused_with_nothing_left(server, given, tmp_path):
+    mano = tmp_path / "MANO_RIGHT.pkl"
+    mano.write_bytes(python2_pickle(published(mano_arrays())))
+    clips = {}
+    for name, file in (("own.npz", None), ("mano.npz", str(mano))):
+        server.say(asked(given, tmp_path, output=str(tmp_path / name), mano=file))
+        assert isinstance(outcome(server)[2], Finished)
+        clips[name] = Clip.load(tmp_path / name)
+    assert clips["own.npz"].made["mean_pose"] == "own" and clips["mano.npz"].made["mean_pose"] == mano.name
+    assert np.abs(clips["own.npz"].rotation - clips["mano.npz"].rotation)[:, :, 1:].max() > 0.05
+
+    there = sorted(tmp_path.iterdir())
+    mano.write_bytes(b"\x80\x02cos\nsystem\nU\x04true\x85R.")
+    for file, code in ((mano, "bad-mano"), (tmp_path / "nowhere.pkl", "no-file"), (tmp_path, "bad-mano")):
+        server.say(asked(given, tmp_path, mano=str(file)))
+        stages, _, last = outcome(server)
+        assert isinstance(last, Failed) and last.code == code and last.hint
+        assert stages == ["reading"]
+    assert sorted(tmp_path.iterdir()) == there
 
 
 def test_served_an_idle_backend_gives_the_memory_back_and_loads_again_when_asked(server, given, tmp_path):

@@ -26,7 +26,7 @@ from backend.s2c.checkpoint import CONFIG, digest  # noqa: E402
 from backend.s2c.import_checkpoint import import_checkpoint  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
 from s2c_blender.wire.hands import HandSide  # noqa: E402
-from tests.small_checkpoint import write_checkpoint  # noqa: E402
+from tests import tiny_s2c  # noqa: E402
 
 torch.set_num_threads(1)  # many threads are slow beside other work
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
@@ -36,9 +36,7 @@ needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"there is n
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of ours with a few numbers."""
-    folder = tmp_path_factory.mktemp("made")
-    write_checkpoint(folder)
-    return folder
+    return tiny_s2c.checkpoint(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture
@@ -56,7 +54,7 @@ def refused(folder: Path, word: str = ".") -> None:
 
 
 def test_it_loads_as_it_was_written(ours: Path) -> None:
-    assert checkpoint.load(ours).config.frames == 60
+    assert checkpoint.load(ours).config.frames == tiny_s2c.TINY.frames
 
 
 @pytest.mark.parametrize("file", ["right.safetensors", "left.safetensors"])

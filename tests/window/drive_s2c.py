@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import window
 from window import OUT, PACKAGES
 
-CROP = "262x402+1027+84"  # the panel in a 1600x900 window
+CROP = "262x423+1027+84"  # the panel in a 1600x900 window
 
 figures: dict[str, object] = {"blender": bpy.app.version_string}
 

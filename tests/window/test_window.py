@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import tiny_s2c
+from tests import wav_files
 
 HERE = Path(__file__).parent
 BLENDER = os.environ.get("PIANO_HANDS_WINDOWED_BLENDER", "")
@@ -46,8 +46,10 @@ def test_a_persons_way_through_the_panel(tmp_path):
 def test_a_persons_way_to_s2c(tmp_path):
     """No Python, a wrong one, one with torch, the choice, a checkpoint, cancel, a take from a recording."""
     pytest.importorskip("torch", reason="a checkpoint is made with torch")
+    from tests import tiny_s2c
+
     tiny_s2c.checkpoint(tmp_path / "checkpoint")
-    tiny_s2c.recording(tmp_path / "music.wav", seconds=6.0)
+    wav_files.recording(tmp_path / "music.wav", seconds=6.0)
     (tmp_path / "python.txt").write_text(PYTHON)
     figures = driven("drive_s2c.py", tmp_path)
     assert figures["sound"] == "music.wav" and figures["keys that move"] == 0

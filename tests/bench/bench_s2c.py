@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Speed of S2C at its published size with random numbers, beside the published procedure: python build.py bench --s2c.
+
+The published procedure: windows of 8 s one at a time, hands one after the other, each with its own audio encoder, 1000 ancestral
+steps in single precision, each of which maps and convolves all channels of the input with the library's own convolutions. It is
+extrapolated from a few steps; ours is run to its end. All in one process.
+"""
+
+import argparse
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from backend import device
+from backend.s2c import take
+from backend.s2c.blocks import Convolution
+from backend.s2c.config import MODEL_FPS, SAMPLE_RATE
+from backend.s2c.denoiser import HandCondition
+from backend.s2c.model import S2CModel
+from backend.s2c.schedule import NoiseSchedule
+from backend.s2c.scheduler import AncestralScheduler
+from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.messages import DEFAULT_STEPS
+from tests.s2c_models import PUBLISHED, SMALL, random_model
+
+ROOM = 14e9  # bytes of memory from which each hand has numbers of its own
+MINUTES = 2.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=10, metavar="N", help="of the published procedure (10)")
+    parser.add_argument("--alike", action="store_true", help="both hands share one set of numbers, to save memory")
+    parser.add_argument("--small", action="store_true", help="a small model, to try the program")
+    options = parser.parse_args()
+    place = device.resolve("cpu")
+    alike = options.alike or _memory() < ROOM
+    print(f"{torch.get_num_threads()} threads, other load {os.getloadavg()[0]:.1f}")
+    model = random_model(SMALL if options.small else PUBLISHED, alike=alike)
+    numbers = sum(value.numel() for side in HandSide for part in _parts(model, side) for value in part.parameters())
+    shared = ", the same for both hands" if alike else ""
+    print(f"{numbers / 1e6:.0f} million numbers{shared}; {_peak():.1f} GB at most so far")
+    published = Published(model)
+    published_listening, step = published.listen(), published.step(options.steps)
+    print(f"published procedure: {published_listening:.2f} s to listen, {step:.3f} s a step (mean of {options.steps})")
+    published.restore()
+    own_step = _own_step(model, options.steps)
+    print(f"the same step with this program's layers, in single precision: {own_step:.3f} s")
+    take.move(model, place)
+    _ours(model, place, 1.0)
+    window = PUBLISHED.frames / MODEL_FPS
+    rows = [(f"{window:.0f} s, one window", 1, _ours(model, place, window))]
+    count = round(MINUTES * 60 / window)
+    rows.append((f"{MINUTES:.0f} minutes", count, _ours(model, place, MINUTES * 60)))
+    print(f"ours: {DEFAULT_STEPS} steps, denoiser in {str(place.denoiser or place.precision).removeprefix('torch.')}")
+    print("| sound | published (s) | ours (s) | times faster | times faster than its steps by our layers |")
+    print("|---|---|---|---|---|")
+    full = PUBLISHED.diffusion_steps
+    for name, windows, ours in rows:
+        theirs, layers = (windows * (published_listening + full * each) for each in (step, own_step))
+        print(f"| {name} | {theirs:.0f} | {ours:.1f} | {theirs / ours:.0f} | {layers / ours:.0f} |")
+    print(f"peak memory {_peak():.1f} GB, other load at the end {os.getloadavg()[0]:.1f}")
+    return 0
+
+
+class _LibraryConvolution(nn.Module):
+    """The same convolution by torch's own, which wants channels before frames."""
+
+    def __init__(self, ours: Convolution) -> None:
+        super().__init__()
+        weight = ours.weight.unflatten(1, (ours.kernel, -1)).transpose(1, 2).contiguous()
+        self.weight, self.bias = nn.Parameter(weight, requires_grad=False), ours.bias
+        self.kernel, self.stride, self.padding = ours.kernel, ours.stride, ours.padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        made = nn.functional.conv1d(x.transpose(1, 2), self.weight, self.bias, stride=self.stride, padding=self.padding)
+        return made.transpose(1, 2)
+
+
+class Published:
+    """The published procedure by our parts, put together as it does."""
+
+    def __init__(self, model: S2CModel) -> None:
+        self._model = model
+        self._swapped = list[tuple[nn.Module, str, Convolution]]()
+        self._expected = _v(model)
+        for owner in list(model.denoiser.modules()):
+            for name, part in list(owner.named_children()):
+                if isinstance(part, Convolution) and part.kernel > 1:
+                    self._swapped.append((owner, name, part))
+                    setattr(owner, name, _LibraryConvolution(part))
+
+    def restore(self) -> None:
+        for owner, name, part in self._swapped:
+            setattr(owner, name, part)
+
+    @torch.inference_mode()
+    def listen(self) -> float:
+        """Seconds for what comes before the steps of one window."""
+        self._heard()
+        return _timed(self._heard, 2)
+
+    @torch.inference_mode()
+    def step(self, count: int) -> float:
+        """Seconds for one step, both hands. Checks first that a step gives what ours gives."""
+        conditions, positions = self._heard()
+        schedule = NoiseSchedule.cosine(self._model.config.diffusion_steps)
+        scheduler = AncestralScheduler(schedule)
+        error = float((self._v(_noise(self._model), 500, conditions, positions) - self._expected).abs().max())
+        assert error < 1e-2, f"the published step is another: {error}"
+        x, index = _noise(self._model), 0
+
+        def one() -> None:
+            nonlocal x, index
+            at = scheduler.steps[index]
+            clean = schedule.clean(x, self._v(x, at, conditions, positions), at)
+            x = scheduler.step(index, x, clean, before=None, noise=torch.randn_like(x))
+            index += 1
+
+        return _timed(one, count)
+
+    def _heard(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Of each hand, condition (1, N, F) and position (1, N, 3)."""
+        model, sound = self._model, _sound(self._model.config.samples)[None]
+        conditions, positions = list[Tensor](), list[Tensor]()
+        for side in HandSide:
+            features = model.encoder(side).encode(model.encoder(side).convolve(sound), model.config.frames)
+            positions.append(model.predictor(side)(features)[0])
+            conditions.append(model.denoiser.hand(side).condition(features))
+        return conditions, positions
+
+    def _v(self, x: Tensor, step: int, conditions: list[Tensor], positions: list[Tensor]) -> Tensor:
+        down, at = [], torch.tensor([step])
+        for side in HandSide:
+            hand = self._model.denoiser.hand(side)
+            assert hand.remap is not None
+            guide = torch.cat([positions[side], positions[1 - side]], dim=-1)
+            start = hand.entry(torch.cat([conditions[side], hand.remap(x[:, side]), guide], dim=-1))
+            down.append(hand.descend(x[:, side, :, :0], at, HandCondition(start, start.new_zeros(start.shape[-1], 0))))
+        hands = [self._model.denoiser.hand(side) for side in HandSide]
+        fused = [hands[side].coordination(down[side].bottleneck, down[1 - side].bottleneck) for side in HandSide]
+        return torch.stack([hands[side].ascend(fused[side], down[side]) for side in HandSide], dim=1)
+
+
+@torch.inference_mode()
+def _v(model: S2CModel) -> Tensor:
+    positions, conditioning = model.prepare(_sound(model.config.samples)[None])
+    return model.denoiser(_noise(model), torch.tensor([500]), model.denoiser.guide(conditioning, positions))
+
+
+@torch.inference_mode()
+def _own_step(model: S2CModel, count: int) -> float:
+    positions, conditioning = model.prepare(_sound(model.config.samples)[None])
+    conditioning = model.denoiser.guide(conditioning, positions)
+    x, at = _noise(model), torch.tensor([500])
+    model.denoiser(x, at, conditioning)
+    return _timed(lambda: model.denoiser(x, at, conditioning), count)
+
+
+def _ours(model: S2CModel, place: device.Device, seconds: float) -> float:
+    """Seconds for a whole take of sound, from listening to pose."""
+    sound = _sound(round(seconds * SAMPLE_RATE)).numpy()
+    return _timed(lambda: take.sample_take(model, sound, take.SamplingSettings(), device=place), 1)
+
+
+def _timed(work: Callable[[], object], count: int) -> float:
+    began = time.perf_counter()
+    for _ in range(count):
+        work()
+    return (time.perf_counter() - began) / count
+
+
+def _sound(samples: int) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(0).normal(0, 1, samples).astype(np.float32))
+
+
+def _noise(model: S2CModel) -> Tensor:
+    shape = (1, 2, model.config.frames, model.config.denoiser.channels)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def _parts(model: S2CModel, side: HandSide) -> list[nn.Module]:
+    return [model.encoder(side), model.predictor(side), model.denoiser.hand(side)]
+
+
+def _memory() -> float:
+    """Bytes of the machine, as far as it says."""
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) if hasattr(os, "sysconf") else 0.0
+
+
+def _peak() -> float:
+    """GB held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
