@@ -52,15 +52,20 @@ class KeyWalls:
         """Add normal equations. own (N, H, 5): index of the key that each finger presses, -1 where it presses none."""
         joint = posed.joints[..., 2, :]
         which = np.nonzero((joint[..., 2] < BLACK_HEIGHT + self._size) & (joint[..., 1] > -self._size))
-        frame, hand, finger = which
-        skin = posed.distal[which].astype(np.float32) @ self._last[hand, finger]
-        skin += posed.turns[..., 1, :, :][which].astype(np.float32) @ self._middle[hand, finger]
-        skin += joint[which][:, :, None].astype(np.float32)
-        ends = _Ends(frame, hand, finger, own[which], skin)
-        lowest = skin[:, 2].min(axis=-1)
-        self._hold_off(posed, targets.pressed, ends.take(lowest < _MARGIN), system, black=False)
-        among = (lowest < BLACK_HEIGHT + _MARGIN) & (skin[:, 1].max(axis=-1) > BLACK_FRONT - _MARGIN)
+        height = self._skin(posed, which, slice(2, 3))[:, 0].min(axis=-1)
+        low = (height < _MARGIN) | ((height < BLACK_HEIGHT + _MARGIN) & (joint[which][:, 1] > BLACK_FRONT - self._size))
+        which = frame, hand, finger = which[0][low], which[1][low], which[2][low]
+        ends = _Ends(frame, hand, finger, own[which], self._skin(posed, which, slice(0, 3)))
+        self._hold_off(posed, targets.pressed, ends.take(height[low] < _MARGIN), system, black=False)
+        among = ends.skin[:, 1].max(axis=-1) > BLACK_FRONT - _MARGIN
         self._hold_off(posed, targets.pressed, ends.take(among), system, black=True)
+
+    def _skin(self, posed: kinematics.Posed, which: tuple[Index, ...], axes: slice) -> Single:
+        """(M, axes, Q): coordinates of the skin of M finger ends (frame, hand, finger)."""
+        frame, hand, finger = which
+        skin = posed.distal[which][:, axes].astype(np.float32) @ self._last[hand, finger]
+        skin += posed.turns[frame, hand, finger, 1][:, axes].astype(np.float32) @ self._middle[hand, finger]
+        return skin + posed.joints[frame, hand, finger, 2][:, axes, None].astype(np.float32)
 
     def _hold_off(self, posed: kinematics.Posed, pressed: Array, ends: _Ends, system: System, *, black: bool) -> None:
         """The deepest point of each finger end in each way that leads out of white (black) keys."""
