@@ -15,11 +15,11 @@ import sys
 import time
 import tomllib
 import venv
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.tally import Tally, read_record
 
 ROOT = Path(__file__).resolve().parent
 WHEELS, DIST = ROOT / "wheels", ROOT / "dist"
@@ -27,7 +27,6 @@ RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 OLDEST_BLENDER = (4, 5)
 LARGEST_ZIP = 10_000_000  # bytes
 GROUPS = ("check", "pure", "bpy", "torch", "window")
-MAY_SKIP = ("torch", "window")  # groups that need what most machines lack; any other that ran nothing has failed
 GROUP_PATIENCE = 540.0  # seconds for one group of tests
 
 # What the bpy wheel takes from a Debian or Ubuntu machine, besides the C library.
@@ -56,10 +55,19 @@ def main() -> int:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     add = commands.add_parser("demo", help="a piece becomes a clip, a scene, a video and stills, with its contact scores")
-    add.add_argument("input", nargs="?", type=Path, metavar="INPUT", help="a MIDI file; without it the shipped piece")
+    add.add_argument(
+        "input", nargs="?", type=Path, metavar="INPUT", help="a MIDI file, without it the shipped piece; for s2c a WAV recording"
+    )
     add.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where the results go (out)")
     add.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds, from time zero")
     add.add_argument("--no-render", action="store_true", help="no video and no stills")
+    add.add_argument(
+        "--prior", choices=("planner", "s2c"), default="planner", help="s2c listens to a recording, with torch (planner)"
+    )
+    add.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: the folder that import-checkpoint wrote")
+    add.add_argument("--mano", type=Path, metavar="FILE", help="for s2c: your MANO_RIGHT.pkl, whose mean pose it builds on")
+    add.add_argument("--steps", type=int, metavar="N", help="for s2c: steps of the sampling")
+    add.add_argument("--compatibility", choices=("none", "reference"), help="for s2c: reference does what the published scripts do")
     _add_blender(add)
     add.set_defaults(run=demo)
 
@@ -106,15 +114,30 @@ def demo(options: argparse.Namespace) -> int:
         task += ["--seconds", str(options.seconds)]
     if options.no_render:
         task += ["--no-render"]
+    task += _prior_options(options)
+    full = ("full",) if options.prior == "s2c" else ()  # MIDI needs no torch
     if not options.blender:
-        return _run([environment("blender"), "-m", "s2c_blender.cli", *task])
+        return _run([environment("blender", *full), "-m", "s2c_blender.cli", *task])
     blender = checked_blender(options.blender)
+    if full:
+        task += ["--python", environment(*full)]
     fetch_wheels(environment())  # Blender's own Python starts the backend, and has no mido
     script = (
         f"import os, sys; sys.path.insert(0, {str(ROOT)!r}); from s2c_blender.cli import main; "
         f"code = main({task!r}); sys.stdout.flush(); os._exit(code)"
     )
     return _run([blender, "-b", "--factory-startup", "--python-exit-code", "1", "--python-expr", script])
+
+
+def _prior_options(options: argparse.Namespace) -> list[str]:
+    task = ["--prior", options.prior]
+    for name in ("checkpoint", "mano"):
+        if getattr(options, name) is not None:
+            task += [f"--{name}", str(getattr(options, name).absolute())]
+    for name in ("steps", "compatibility"):
+        if getattr(options, name) is not None:
+            task += [f"--{name}", str(getattr(options, name))]
+    return task
 
 
 def test(options: argparse.Namespace) -> int:
@@ -320,19 +343,6 @@ def _extension_tool(python: Path) -> Path:
     return found
 
 
-@dataclass(frozen=True)
-class Tally:
-    """What came of one group."""
-
-    passed: int
-    failed: list[str]
-    skipped: list[tuple[str, str]]  # name and reason
-    seconds: float
-
-    def __str__(self) -> str:
-        return f"{self.passed} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
-
-
 def _tests(python: str, group: str) -> Tally:
     """Run tests/<group> in a process of its own."""
     record = ROOT / "out" / f"tests-{group}.xml"
@@ -347,28 +357,6 @@ def _tests(python: str, group: str) -> Tally:
         code = -1
         print(f"{group}: ended after {GROUP_PATIENCE:.0f} s without a result", flush=True)
     return read_record(record, group, code=code, seconds=time.monotonic() - begin)
-
-
-def read_record(record: Path, group: str, *, code: int, seconds: float) -> Tally:
-    """The tally of a group from the record that pytest left, and its exit code."""
-    passed, failed, skipped = 0, list[str](), list[tuple[str, str]]()
-    cases = ElementTree.parse(record).iter("testcase") if record.exists() else ()
-    for case in cases:
-        name = (
-            f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}" if case.get("name") else f"{group} as a whole"
-        )
-        reason = case.find("skipped")
-        if case.find("failure") is not None or case.find("error") is not None:
-            failed.append(name)
-        elif reason is not None:
-            skipped.append((name, reason.get("message", "")))
-        else:
-            passed += 1
-    if code not in (0, 1, 5) and not failed:  # 1: tests failed; 5: none collected
-        failed.append(f"{group} as a whole: ended with exit code {code}")
-    if not passed and not failed and group not in MAY_SKIP:
-        failed.append(f"{group} as a whole: nothing ran")
-    return Tally(passed, failed, skipped, seconds)
 
 
 def _checks(python: str) -> Tally:

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
 
-from .s2c.config import DEFAULT_STEPS
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted."""
@@ -17,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     parser = argparse.ArgumentParser(
         prog="python -m backend",
-        description="From a MIDI file to two hands that play it. Runs outside Blender; NumPy and mido are all it needs.",
+        description="From a MIDI file to two hands that play it, with NumPy and mido alone; by S2C from a recording, with torch.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_generate(commands)
@@ -25,9 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
     _add_serve(commands)
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] != ["serve"]:  # which must answer at once
-        from . import fingering_command, model_command
+        from . import fingering_command, mesh_command, model_command
 
         fingering_command.add_parser(commands)
+        mesh_command.add_parser(commands)
         model_command.add_parsers(commands)
     options = parser.parse_args(arguments)
     try:
@@ -41,13 +40,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from s2c_blender.wire.options import add_prior
+
     parser = commands.add_parser(
         "generate",
-        help="turn a MIDI file into a clip (.npz) of two hands",
-        description="Read a MIDI file, find fingers and motion for both hands, and write them as a clip.",
-        epilog="example: python -m backend generate piece.mid -o take.npz --audio take.wav",
+        help="turn a MIDI file or a recording into a clip (.npz) of two hands",
+        description="Read a MIDI file, find fingers and motion for both hands, and write a clip; or let S2C listen to a WAV file.",
+        epilog="examples: python -m backend generate piece.mid -o take.npz --audio take.wav; "
+        "python -m backend generate recording.wav -o take.npz --prior s2c --checkpoint DIR",
     )
-    parser.add_argument("piece", type=Path, metavar="PIECE.mid", help="the MIDI file (format 0 or 1)")
+    parser.add_argument("piece", type=Path, metavar="INPUT", help="a MIDI file (format 0 or 1); for s2c a WAV recording")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="TAKE.npz", help="where the clip goes")
     parser.add_argument(
         "--fps", type=float, default=60.0, help="frames a second of the scene; hands carry keys at its multiple of at least 48 (60)"
@@ -60,9 +62,7 @@ def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds of the piece")
     parser.add_argument("--octave", type=float, default=164.5, metavar="MM", help="width of seven white keys in mm (164.5)")
     parser.add_argument("--audio", type=Path, metavar="OUT.wav", help="also write the sound, synthesised from the notes")
-    parser.add_argument("--prior", choices=("planner", "s2c"), default="planner", help="s2c takes a WAV recording (planner)")
-    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: what import-checkpoint wrote")
-    parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, metavar="N", help=f"for s2c: sampling steps ({DEFAULT_STEPS})")
+    add_prior(parser)
     parser.set_defaults(run=_generate)
 
 
@@ -82,6 +82,8 @@ def _add_reassign(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from . import config
+
     parser = commands.add_parser(
         "serve",
         help="answer the add-on: JSON lines in, JSON lines out",
@@ -90,13 +92,20 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--session", type=Path, default=Path(), metavar="DIR", help="folder in which a file cancel-JOB cancels a job (this one)"
     )
+    parser.add_argument(
+        "--idle",
+        type=float,
+        default=config.IDLE_SECONDS,
+        metavar="N",
+        help=f"seconds without a job after which a model's memory is given back ({config.IDLE_SECONDS:g})",
+    )
     parser.set_defaults(run=_serve)
 
 
 def _serve(options: argparse.Namespace) -> int:
     from . import server
 
-    return server.serve(options.session)
+    return server.serve(options.session, idle=options.idle)
 
 
 def _reassign(options: argparse.Namespace) -> int:
@@ -116,10 +125,6 @@ def _reassign(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    if options.prior == "s2c":
-        from . import model_command
-
-        return model_command.generate(options)
     from s2c_blender.wire.messages import Generate
     from s2c_blender.wire.terminal import ProgressBar
 
@@ -136,6 +141,11 @@ def _generate(options: argparse.Namespace) -> int:
         style=options.style,
         seconds=options.seconds,
         octave=options.octave / 1000,
+        prior=options.prior,
+        checkpoint=str(options.checkpoint.absolute()) if options.checkpoint else None,
+        mano=str(options.mano.absolute()) if options.mano else None,
+        steps=options.steps,
+        compatibility=options.compatibility,
     )
     bar = ProgressBar()
     try:

@@ -6,6 +6,7 @@ import platform
 import tomllib
 from pathlib import Path
 
+from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.messages import PROTOCOL, Hello
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,12 +15,17 @@ SAMPLE_RATE = 44100  # of synthesised sound
 WARN_SECONDS = 30 * 60.0  # of music from which a person is told beforehand how long it will take
 WORK_PER_SECOND = 0.09  # seconds of work for one of music at 60 keys a second (0.07 measured over an hour of music)
 MEMORY_BASE, MEMORY_PER_SECOND = 180.0, 0.11  # MB; 540 measured for an hour of music
+# MB; 0.39 measured over an hour with a small model, to which the published one's condition adds 0.14.
+S2C_MEMORY_BASE, S2C_MEMORY_PER_SECOND = 450.0, 0.55
 CLIP_BYTES_PER_FRAME = 2 * 19 * 4 * 4  # rotations and translations of both hands, before compression
 SOUND_BYTES_PER_SECOND = SAMPLE_RATE * 4
+IDLE_SECONDS = 120.0  # without a job, after which a model's memory is given back
 
 SMALLEST_SPAN, LARGEST_SPAN = 0.14, 0.30  # metres; grown-up hands measure 0.16 to 0.27
 SMALLEST_OCTAVE, LARGEST_OCTAVE = 0.12, 0.20  # metres; narrow keyboards have 0.140 and 0.152
 SLOWEST_FPS, FASTEST_FPS = 1.0, 240.0
+
+FULL_LEVEL = ("torch", "transformers", "safetensors")  # what S2C imports
 
 
 def version() -> str:
@@ -28,13 +34,33 @@ def version() -> str:
         return str(tomllib.load(file)["version"])
 
 
+def missing_packages(needed: tuple[str, ...] = FULL_LEVEL) -> tuple[str, ...]:
+    """What this Python has not; nothing is imported to find out."""
+    return tuple(name for name in needed if importlib.util.find_spec(name) is None)
+
+
+def require(needed: tuple[str, ...] = FULL_LEVEL, what: str = "S2C needs") -> None:
+    """Raises PianoHandsError('no-torch')."""
+    missing = missing_packages(needed)
+    if missing:
+        raise PianoHandsError(
+            "no-torch",
+            f"{what} {', '.join(missing)}, which this Python has not.",
+            "Use a Python environment with the packages of the group 'full' in pyproject.toml (build.py test makes one); "
+            "in Blender, name it in the preferences.",
+        )
+
+
 def hello() -> Hello:
-    full = importlib.util.find_spec("torch") is not None
+    from .devices import devices
+
+    missing = missing_packages()
     return Hello(
         protocol=PROTOCOL,
         version=version(),
         python=platform.python_version(),
-        level="full" if full else "built-in",
-        devices=("cpu",),
-        models=("planner",),
+        level="built-in" if missing else "full",
+        devices=("cpu",) if missing else devices(),
+        models=("planner",) if missing else ("planner", "s2c"),
+        missing=missing,
     )

@@ -18,8 +18,9 @@ from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import HIGHEST, LOWEST
 from s2c_blender.wire.notes import NoteEvent, PedalEvent, Score, pitch_name
 
-MAX_BYTES = 100_000_000
+MAX_BYTES = 10_000_000  # a day of music at ten notes a second; read, every byte of it takes some 170
 MAX_HOURS = 24
+LAST_TICK = 2**53  # up to which ticks are exact as real numbers: more than any piece has
 SHORTEST_NOTE = 0.03  # seconds given to a note that the file ends where it begins
 LONGEST_OPEN_NOTE = 10.0  # seconds after which a note that the file never ends is let go
 DRUM_CHANNEL = 9
@@ -78,6 +79,8 @@ def read_midi(path: Path) -> Score:
             "Save it as format 0 or 1 from a sequencer.",
         )
     parts, tempos, last_tick = _collect(file)
+    if max([last_tick, *(tick for tick, _ in tempos)]) > LAST_TICK:
+        raise _damaged(path, "a pause without end")
     clock = _Clock(path.name, file.ticks_per_beat, tempos)
     hours = float(clock.seconds(np.array([last_tick]))[0]) / 3600
     if hours > MAX_HOURS:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backend as a server: commands from stdin, messages to stdout, one job at a time; a file or the end of stdin cancels it."""
+"""The backend as a server: commands from stdin, messages to stdout, one job at a time; a file or the end of stdin cancels it.
+
+A model stays loaded between jobs, and goes when none has come for a while.
+"""
 
 import os
 import select
@@ -25,22 +28,28 @@ from s2c_blender.wire.messages import (
 )
 
 from . import config
+from .kept_model import KeptModel
 
 REPORT_INTERVAL = 0.05  # seconds between two progress messages of one stage
 _CHUNK = 65536
+_GLANCE = 0.05  # seconds between two looks at a pipe, where no call waits for it
 
 
-def serve(session: Path) -> int:
-    """Answer commands until told to shut down or until stdin ends; returns the exit code."""
+def serve(session: Path, *, idle: float = config.IDLE_SECONDS) -> int:
+    """Answer commands until told to shut down or until stdin ends; returns the exit code.
+
+    After `idle` seconds without a command a model's memory is given back.
+    """
     write = _claim_stdout()
     commands = _Commands(sys.stdin.fileno())
+    models = KeptModel()
 
     def send(message: Message) -> None:
         write.write(encode(message) + "\n")
         write.flush()
 
     send(config.hello())
-    while (line := commands.next_line()) is not None:
+    while (line := _next_line(commands, models, idle)) is not None:
         if not line.strip():
             continue
         try:
@@ -51,17 +60,23 @@ def serve(session: Path) -> int:
         if isinstance(command, Shutdown):
             break
         if isinstance(command, Generate):
-            send(_run(command, _Job(command.job, session, send=send, ended=commands.ended)))
+            send(_run(command, _Job(command.job, session, send=send, ended=commands.ended), models))
         else:
             send(_failure(None, PianoHandsError("bad-message", f"Not a command: {type(command).__name__}.")))
     return 0
 
 
-def _run(request: Generate, job: "_Job") -> Message:
+def _next_line(commands: "_Commands", models: KeptModel, idle: float) -> bytes | None:
+    if models.held and not commands.come_within(idle) and models.let_go():
+        print(f"idle for {idle:g} s: the model's memory is given back", file=sys.stderr, flush=True)
+    return commands.next_line()
+
+
+def _run(request: Generate, job: "_Job", models: KeptModel) -> Message:
     from . import pipeline
 
     try:
-        return Finished(request.job, str(pipeline.generate(request, job)))
+        return Finished(request.job, str(pipeline.generate(request, job, models)))
     except Cancelled:
         return JobCancelled(request.job)
     except PianoHandsError as error:
@@ -126,17 +141,29 @@ class _Commands:
             self._take()
         return self._over
 
+    def come_within(self, seconds: float) -> bool:
+        """Wait for something to read, or for the end; returns whether it came in time."""
+        return bool(self._read) or self._over or _readable(self._descriptor, within=seconds)
+
     def _take(self) -> None:
         chunk = os.read(self._descriptor, _CHUNK)
         self._over = not chunk
         self._read += chunk
 
 
-def _readable(descriptor: int) -> bool:
-    """Whether a read would return at once, be it with the end."""
+def _readable(descriptor: int, *, within: float = 0.0) -> bool:
+    """Whether a read would return at once, be it with the end; now, or before so many seconds have passed."""
     if os.name != "nt":
-        return bool(select.select([descriptor], [], [], 0)[0])
+        return bool(select.select([descriptor], [], [], within)[0])
     # Windows has no select for pipes.
+    until = time.monotonic() + within
+    while not (come := _peek(descriptor)) and time.monotonic() < until:
+        time.sleep(_GLANCE)
+    return come
+
+
+def _peek(descriptor: int) -> bool:
+    assert sys.platform == "win32"
     import _winapi
     import msvcrt
 

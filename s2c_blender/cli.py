@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Command line inside Blender or its Python module: a piece through the operators to a scene, its pictures and its scores.
+"""Command line inside Blender or its Python module: a piece or recording by the operators to a scene, its pictures, its scores.
 
 `python -m s2c_blender.cli demo ...` from the root folder; in Blender itself call `main([...])` with the root on the module path.
 """
@@ -24,6 +24,8 @@ from .jobs.job import Job, Phase
 from .properties import settings_of
 from .wire.clip import Clip
 from .wire.errors import PianoHandsError
+from .wire.messages import DEFAULT_STEPS
+from .wire.options import add_prior
 from .wire.terminal import ProgressBar
 
 PREVIEW_SECONDS = 30.0
@@ -37,6 +39,11 @@ class Made:
     clip: Clip
     job_seconds: float  # notes to clip and sound, in the backend
     whole_seconds: float  # and the scene
+
+    @property
+    def seconds(self) -> float:
+        """Of music; without notes, of motion."""
+        return self.clip.score.duration or float(self.clip.times[-1])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,18 +66,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m s2c_blender.cli", description="Two hands play a MIDI file in a Blender scene.")
+    parser = argparse.ArgumentParser(prog="python -m s2c_blender.cli", description="Two hands play in a Blender scene.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     demo = commands.add_parser("demo", help="make take.npz, scene.blend, stills and preview.mp4 of a piece")
     demo.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where everything goes (out)")
     demo.add_argument("--no-render", action="store_true", help="no preview and no stills")
+    demo.add_argument("--python", type=Path, metavar="PATH", help="the backend's Python (the one that runs this)")
+    add_prior(demo)
     demo.set_defaults(run=_demo)
     measure = commands.add_parser("measure", help="play a piece and measure its contact and its cost")
     measure.add_argument("--sampled", type=float, metavar="N", help="measure also N seconds from a random place of the piece")
     measure.add_argument("--out", type=Path, metavar="DIR", help="keep take and scene there (else they are thrown away)")
-    measure.set_defaults(run=_measure)
+    # Contact is measured against notes, which S2C's takes have none of.
+    measure.set_defaults(run=_measure, python=None)
+    measure.set_defaults(prior="planner", checkpoint=None, mano=None, steps=DEFAULT_STEPS, compatibility="none")
     for command in (demo, measure):
-        command.add_argument("--input", type=Path, required=True, metavar="PIECE.mid", help="the MIDI file")
+        command.add_argument("--input", type=Path, required=True, metavar="INPUT", help="a MIDI file; for s2c a WAV recording")
         command.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds of the piece")
         command.add_argument("--measured", type=float, metavar="N", help="measure contact on the first N seconds only")
         command.add_argument("--fps", type=int, default=60, help="the scene's frame rate (60)")
@@ -91,11 +102,13 @@ def _demo(options: argparse.Namespace) -> int:
     blend = out / "scene.blend"
     _save(blend)
     lines = [f"  {out / 'take.npz'}", f"  {blend}"]
-    measured = min(options.measured or DEMO_MEASURED_SECONDS, made.clip.score.duration)
-    print(f"measuring contact over {measured:.0f} s ...", file=sys.stderr, flush=True)
-    contact = measure_scene(scene, clip=made.clip, end=measured)
+    contact = None
+    if made.clip.score.notes:
+        measured = min(options.measured or DEMO_MEASURED_SECONDS, made.clip.score.duration)
+        print(f"measuring contact over {measured:.0f} s ...", file=sys.stderr, flush=True)
+        contact = measure_scene(scene, clip=made.clip, end=measured)
     if not options.no_render:
-        moments = [made.clip.score.notes[len(made.clip.score.notes) * part // 4].onset + 0.05 for part in (1, 2)]
+        moments = _moments(made)
         cameras = [thing for thing in scene.objects if thing.type == "CAMERA"]
         print("drawing stills ...", file=sys.stderr, flush=True)
         bar = ProgressBar()
@@ -115,12 +128,12 @@ def _demo(options: argparse.Namespace) -> int:
             f"  {stills[0].parent}  ({len(stills)} stills)",
         ]
     if options.json:
-        _write_json(options.json, _figures(options, made) | {"contact": contact.as_dict()})
-    print(contact.text())
+        _write_json(options.json, _figures(options, made) | {"contact": contact.as_dict() if contact else None})
+    print(contact.text() if contact else "No notes are known, so contact with the keys is not measured.")
     for remark in (*made.clip.score.left_out, *made.clip.fingering.remarks):
         print(f"  note: {remark}")
     print(
-        f"Made {made.clip.score.duration:.1f} s of music ({len(made.clip.score.notes)} notes) in {made.whole_seconds:.1f} s:",
+        f"Made {made.seconds:.1f} s of music ({len(made.clip.score.notes)} notes) in {made.whole_seconds:.1f} s:",
         *lines,
         sep="\n",
     )
@@ -153,6 +166,14 @@ def _measure(options: argparse.Namespace) -> int:
     return 0
 
 
+def _moments(made: Made) -> list[float]:
+    """Two moments worth a still: just after a note, where notes are known."""
+    notes = made.clip.score.notes
+    if not notes:
+        return [made.seconds * part / 4 for part in (1, 2)]
+    return [notes[len(notes) * part // 4].onset + 0.05 for part in (1, 2)]
+
+
 def _random_start(name: str, latest: float) -> float:
     """Seconds, always the same for one name."""
     return random.Random(name).uniform(0.0, latest)
@@ -167,13 +188,7 @@ def _generate(options: argparse.Namespace, out: Path) -> Made:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     if not hasattr(bpy.types, "S2C_OT_generate"):
         registration.register()  # an installed extension went with the factory settings
-    scene = bpy.context.scene
-    scene.render.fps, scene.render.fps_base = options.fps, 1.0
-    settings = settings_of(scene)
-    settings.piece, settings.folder = str(options.input.absolute()), str(out)
-    settings.seed, settings.style, settings.hand_size = options.seed, options.style, options.hand_size
-    settings.limit = options.seconds is not None
-    settings.seconds = options.seconds or settings.seconds
+    _choose(bpy.context.scene, options, out)
     bar = ProgressBar()
     told = 0
 
@@ -188,7 +203,7 @@ def _generate(options: argparse.Namespace, out: Path) -> Made:
     pump.watch_with(watch)
     began = time.perf_counter()
     try:
-        bpy.ops.s2c.generate(name="take")
+        bpy.ops.s2c.generate(name="take", python=str(options.python or ""))
     except RuntimeError as error:  # what the operator reported as an error
         job = pump.current()
         if job is None or job.error is None:
@@ -203,6 +218,22 @@ def _generate(options: argparse.Namespace, out: Path) -> Made:
         raise PianoHandsError("failed", "No take was made.", "Look at what was said above.")
     pump.stop()  # drawing and measuring have no use for the backend's memory
     return Made(Clip.load(job.clip), job.took, whole)
+
+
+def _choose(scene: bpy.types.Scene, options: argparse.Namespace, out: Path) -> None:
+    """What a person would set in the panel. Raises PianoHandsError."""
+    if options.prior == "s2c" and options.checkpoint is None:
+        raise PianoHandsError("bad-setting", "S2C needs a checkpoint.", "Name it with --checkpoint DIR.")
+    scene.render.fps, scene.render.fps_base = options.fps, 1.0
+    settings = settings_of(scene)
+    settings.piece, settings.folder = str(options.input.absolute()), str(out)
+    settings.seed, settings.style, settings.hand_size = options.seed, options.style, options.hand_size
+    settings.limit = options.seconds is not None
+    settings.seconds = options.seconds or settings.seconds
+    settings.prior, settings.steps = options.prior, options.steps
+    settings.checkpoint = str(options.checkpoint.absolute()) if options.checkpoint else ""
+    settings.mano = str(options.mano.absolute()) if options.mano else ""
+    settings.as_published = options.compatibility == "reference"
 
 
 @contextmanager
@@ -231,13 +262,14 @@ def _figures(options: argparse.Namespace, made: Made) -> dict[str, Any]:
     return {
         "piece": options.input.name,
         "notes": len(score.notes),
-        "duration": score.duration,
+        "duration": made.seconds,
+        "prior": options.prior,
         "fps": options.fps,
         "seed": options.seed,
         "blender": bpy.app.version_string,
         "job_seconds": made.job_seconds,
         "scene_seconds": made.whole_seconds - made.job_seconds,
-        "seconds_per_second": made.job_seconds / max(score.duration, 1e-9),
+        "seconds_per_second": made.job_seconds / max(made.seconds, 1e-9),
         "backend_megabytes": backend,
         "blender_megabytes": blender,
         "left_out": list(score.left_out),

@@ -25,14 +25,19 @@ class S2C_AP_preferences(bpy.types.AddonPreferences):
 
     python: bpy.props.StringProperty(
         name="Python",
-        description="Program of a Python environment with torch, for the full level. Empty: Blender's own Python",
+        description="Program of a Python environment with torch, transformers and safetensors, for S2C. Empty: Blender's own",
         subtype="FILE_PATH",
     )
 
     def draw(self, context: bpy.types.Context) -> None:
+        from .ui.prior import draw_state  # which reads this file
+
         layout = self.layout
         layout.prop(self, "python")
-        layout.label(text="Leave it empty to turn MIDI files into takes: nothing else is needed.", icon="INFO")
+        if self.python:
+            draw_state(layout, context, width=context.region.width)
+        else:
+            layout.label(text="Leave it empty to turn MIDI files into takes: nothing else is needed.", icon="INFO")
 
 
 def chosen_python(context: bpy.types.Context) -> Path | None:

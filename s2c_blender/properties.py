@@ -7,20 +7,58 @@ The state of a running job is no property: undo and saved files would carry it a
 import bpy
 
 from .wire.keyboard import STANDARD_OCTAVE
+from .wire.messages import DEFAULT_STEPS, MOST_STEPS
 
 _NAME = "piano_hands"
+_BESIDE_THE_FILE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # "//music.wav" is meant
 
 
 class S2C_PG_settings(bpy.types.PropertyGroup):
     """Lengths in centimetres, as pianists measure their hands."""
 
     piece: bpy.props.StringProperty(
-        name="Piece", description="MIDI file (.mid) to be played", subtype="FILE_PATH", options={"LIBRARY_EDITABLE"}
+        name="Piece",
+        description="MIDI file (.mid) to be played; or for S2C a recording (.wav)",
+        subtype="FILE_PATH",
+        options={"LIBRARY_EDITABLE", *_BESIDE_THE_FILE},
+    )
+    prior: bpy.props.EnumProperty(
+        name="Motion",
+        description="Where the hands' motion comes from",
+        items=(
+            ("planner", "Planner", "Fingers and motion worked out from the notes of a MIDI file"),
+            ("s2c", "S2C", "A diffusion model that listens to a recording. It knows no notes: the piano's keys stay at rest"),
+        ),
+    )
+    checkpoint: bpy.props.StringProperty(
+        name="Checkpoint",
+        description="S2C's numbers: the folder that import-checkpoint wrote",
+        subtype="DIR_PATH",
+        options=_BESIDE_THE_FILE,
+    )
+    mano: bpy.props.StringProperty(
+        name="MANO (optional)",
+        description="Your own MANO_RIGHT.pkl, if you have a licence for it: S2C's poses are meant relative to its mean pose. "
+        "Not needed: without it they build on a relaxed pose of our own hand",
+        subtype="FILE_PATH",
+        options=_BESIDE_THE_FILE,
+    )
+    steps: bpy.props.IntProperty(
+        name="Steps",
+        description="Steps of S2C's sampling: each costs as much as any other",
+        default=DEFAULT_STEPS,
+        min=1,
+        max=MOST_STEPS,
+        soft_max=50,
+    )
+    as_published: bpy.props.BoolProperty(
+        name="As Published", description="Do what the published S2C scripts do, their slips included: only to compare"
     )
     folder: bpy.props.StringProperty(
         name="Folder",
         description="Where the take and its sound go. Empty: beside the saved .blend file, else in the extension's own folder",
         subtype="DIR_PATH",
+        options=_BESIDE_THE_FILE,
     )
     seed: bpy.props.IntProperty(
         name="Seed", description="Another number gives another performance of the same piece", min=0, max=2**31 - 1

@@ -5,7 +5,7 @@ import bpy
 
 from . import properties
 from .jobs import pump
-from .ops import generate, open_take, report
+from .ops import generate, look_at_python, open_take, report
 from .preferences import S2C_AP_preferences, extension_id
 from .ui import panel
 
@@ -17,6 +17,7 @@ CLASSES: tuple[type, ...] = (
     open_take.S2C_OT_open_take,
     open_take.S2C_OT_choose_piece,
     open_take.S2C_FH_piece,
+    look_at_python.S2C_OT_look_at_python,
     report.S2C_OT_copy_report,
     report.S2C_OT_open_log,
     panel.S2C_PT_main,

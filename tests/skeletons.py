@@ -39,6 +39,8 @@ def plain_skeleton(*, lengths: float = 1.0, width: float = 1.0, pad: float = 0.0
         flexion=np.stack([flexion, -flexion * mirror]),
         abduction=np.stack([abduction, -abduction * mirror]),
         pads=np.stack([pads, pads * mirror]),
+        skin=np.stack([pads, pads * mirror]),
+        skin_share=np.ones((2, 5, pads.shape[1])),
     )
 
 

@@ -2,7 +2,8 @@
 """Recordings as S2C hears them: WAV files to one channel at 16 kHz, block by block. NumPy and the standard library only."""
 
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import gcd
 from pathlib import Path
 
@@ -13,30 +14,59 @@ from s2c_blender.wire.errors import PianoHandsError
 
 Array = NDArray[np.float32]
 
+SLOWEST_RATE, FASTEST_RATE = 4000, 400_000  # samples a second
+
 _BLOCK = 1 << 18  # frames read at a time
 _ZEROS = 24  # zero crossings of the resampling filter to each side
 
+Tick = Callable[[int, int], None]
 
-def read_wav(path: Path, *, rate: int, seconds: float | None = None) -> Array:
-    """(samples,) in [-1, 1] at `rate`, channels averaged. Raises PianoHandsError('no-file', 'not-wav', 'too-short')."""
-    try:
-        with wave.open(str(path), "rb") as file:
-            source = file.getframerate()
-            limit = file.getnframes() if seconds is None else min(file.getnframes(), round(seconds * source))
-            blocks = list(_resampled(_blocks(file, limit), source, rate))
-    except FileNotFoundError as error:
-        raise PianoHandsError("no-file", f"There is no file {path}.", "Choose another recording.") from error
-    except (wave.Error, EOFError, OSError, ValueError) as error:
-        raise PianoHandsError(
-            "not-wav", f"{path.name} is no WAV file that can be read: {error}.", "Save the recording as WAV, 16 or 24 bit PCM."
-        ) from error
+
+def _no_tick(done: int, total: int) -> None:
+    """Nobody listens."""
+
+
+def wav_duration(path: Path) -> float:
+    """Seconds, by the file's head and its size. Raises PianoHandsError('no-file', 'not-wav')."""
+    with _opened(path) as file:
+        # A program that writes into a pipe does not know the length, and says the greatest there is.
+        held = path.stat().st_size // max(1, file.getsampwidth() * file.getnchannels())
+        return min(file.getnframes(), held) / file.getframerate()
+
+
+def read_wav(path: Path, *, rate: int, seconds: float | None = None, tick: Tick = _no_tick) -> Array:
+    """(samples,) in [-1, 1] at `rate`, channels averaged. Raises PianoHandsError('no-file', 'not-wav', 'too-short').
+
+    `tick(done, total)` hears of source frames read, and may raise.
+    """
+    with _opened(path) as file:
+        source = file.getframerate()
+        limit = file.getnframes() if seconds is None else min(file.getnframes(), round(seconds * source))
+        blocks = list(_resampled(_blocks(file, limit, tick), source, rate))
     sound = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     if len(sound) < rate:
         raise PianoHandsError("too-short", f"{path.name} lasts less than a second.", "Choose a longer recording.")
     return sound
 
 
-def _blocks(file: wave.Wave_read, limit: int) -> Iterator[Array]:
+@contextmanager
+def _opened(path: Path) -> Iterator[wave.Wave_read]:
+    try:
+        with wave.open(str(path), "rb") as file:
+            if not SLOWEST_RATE <= file.getframerate() <= FASTEST_RATE:
+                raise wave.Error(f"{file.getframerate()} samples a second make no sense")
+            yield file
+    except FileNotFoundError as error:
+        raise PianoHandsError("no-file", f"There is no file {path}.", "Choose another recording.") from error
+    except (wave.Error, EOFError, OSError, ValueError) as error:
+        raise PianoHandsError(
+            "not-wav",
+            f"{path.name} is no WAV file that can be read: {str(error) or 'it is cut off'}.",
+            "Save the recording as WAV, 16 or 24 bit PCM, in an audio editor or by: ffmpeg -i RECORDING OUT.wav",
+        ) from error
+
+
+def _blocks(file: wave.Wave_read, limit: int, tick: Tick) -> Iterator[Array]:
     width, channels = file.getsampwidth(), file.getnchannels()
     done = 0
     while done < limit:
@@ -45,6 +75,7 @@ def _blocks(file: wave.Wave_read, limit: int) -> Iterator[Array]:
         if not frames:
             return
         done += frames
+        tick(min(done, limit), limit)
         yield _samples(data[: frames * width * channels], width).reshape(frames, channels).mean(axis=1, dtype=np.float32)
 
 

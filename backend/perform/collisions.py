@@ -10,6 +10,7 @@ from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT, BLACK_WIDTH_BAS
 
 from . import kinematics
 from .capsules import closest_points
+from .normal_equations import Softness, System
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -19,7 +20,8 @@ _SOFT = 0.92  # skin gives way: a capsule's share of the flesh's half thickness
 _JOINT = 1.05  # the same at a last joint: bent, its skin stands out
 _TIP = 0.6  # where along a last phalanx its flesh is that thick
 _KEYS = 2.0  # how much harder keys are than skin
-_HANDS = 0.3  # and the other hand softer: what it holds up must not push fingers off their keys
+_HANDS = 0.3  # and the other hand softer for what would move this one: it must not push fingers off their keys
+_WRIST = 6  # degrees of freedom that come first: the hand's place and turns
 _FREE = 0.0004  # metres that a last joint stays above the keys' tops
 _NEAR = 0.26  # metres between wrists within which hands can touch
 _OVER = 0.012  # metres by which the hand that goes over counts as higher,
@@ -44,10 +46,10 @@ _FIRST, _SECOND = _neighbours()
 
 
 class Collisions:
-    """Capsules of a pair of hands. Metres: an overlap's standard deviation `softness`; from `outlier` on it pulls no harder."""
+    """Capsules of a pair of hands."""
 
-    def __init__(self, skeleton: HandSkeleton, *, softness: float, outlier: float) -> None:
-        self.softness, self.outlier = softness, outlier
+    def __init__(self, skeleton: HandSkeleton, soft: Softness) -> None:
+        self.soft = soft
         chains = np.array(FINGER_JOINTS)
         flesh = skeleton.radius[:, chains]  # (H, 5, 3)
         last = skeleton.tips - skeleton.rest[:, chains[:, 2]]
@@ -60,14 +62,14 @@ class Collisions:
         sideways = np.einsum("hfpi,hfi->hfp", skeleton.pads, skeleton.flexion[:, chains[:, 2]])
         self.half_width, self.thick = 0.5 * np.ptp(sideways, axis=-1), self.radius[:, 2:15:3]  # (H, 5) of last phalanges
 
-    def add(self, posed: kinematics.Posed, matrix: Array, slope: Array) -> None:
-        """Add normal equations of all overlaps to matrix (N, H, D, D) and slope (N, H, D)."""
+    def add(self, posed: kinematics.Posed, free: NDArray[np.bool_], system: System) -> None:
+        """Add normal equations of all overlaps. free (N, H, 5): fingers that press no key."""
         ends = self._ends(posed)
-        self._above_keys(posed, matrix, slope)
-        self._within(posed, ends, (matrix, slope))
-        self._between(posed, ends, (matrix, slope))
+        self._above_keys(posed, system)
+        self._within(posed, ends, system)
+        self._between(posed, ends, free, system)
 
-    def _above_keys(self, posed: kinematics.Posed, matrix: Array, slope: Array) -> None:
+    def _above_keys(self, posed: kinematics.Posed, system: System) -> None:
         """Middle and last joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses
         neighbours."""
         place, radius = posed.joints[..., 1:, :], self.joint
@@ -77,12 +79,11 @@ class Collisions:
             return
         frame, hand, finger, link = which
         rows = kinematics.jacobian_at(posed, (frame, hand, finger), place[which], link)[:, 2]
-        self._accumulate((frame, hand), rows, short[which], (matrix, slope), hardness=_KEYS)
+        self.soft.add(system, (frame, hand), rows, short[which], hardness=_KEYS)
 
-    def beside_black(
-        self, posed: kinematics.Posed, keyboard: Keyboard, exempt: NDArray[np.bool_], system: tuple[Array, Array]
-    ) -> None:
-        """Last phalanges and their joints stay out of black keys: aside, above or in front of them.
+    def beside_black(self, posed: kinematics.Posed, keyboard: Keyboard, exempt: NDArray[np.bool_], system: System) -> None:
+        """Last phalanges and their joints stay out of black keys: aside, above or in front of them. Spheres that fill them lead
+        the finger to a side as a whole; the skin itself (`key_walls`) fits more closely, but alone it would trap it there.
 
         exempt: (N, H, 5) fingers that press a black key.
         """
@@ -105,7 +106,7 @@ class Collisions:
                     continue
                 frame, hand, finger = (index[met] for index in which)
                 rows = self._rows(posed, (frame, hand, 3 * finger + link), place[which][met], outward[met])
-                self._accumulate((frame, hand), rows, short[met], system, hardness=_KEYS)
+                self.soft.add(system, (frame, hand), rows, short[met], hardness=_KEYS)
 
     def _ends(self, posed: kinematics.Posed) -> tuple[Array, Array]:
         """Where the capsules' middle lines begin and end, (N, H, 19, 3) each."""
@@ -118,7 +119,7 @@ class Collisions:
         begin = np.concatenate([joints.reshape(flat), wrist], axis=2)
         return begin, np.concatenate([last.reshape(flat), knuckles], axis=2)
 
-    def _within(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: tuple[Array, Array]) -> None:
+    def _within(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: System) -> None:
         begin, end = ends
         middle, half = 0.5 * (begin + end), 0.5 * np.linalg.norm(end - begin, axis=-1)
         allowed = self.radius[:, _FIRST] + self.radius[:, _SECOND]
@@ -136,9 +137,9 @@ class Collisions:
         _, direction = _unit(here - there + outward[:, None] * posed.wrist_turn[frame, hand][:, :, 0])
         rows = self._rows(posed, (frame, hand, _FIRST[pair]), here, direction)
         rows -= self._rows(posed, (frame, hand, _SECOND[pair]), there, direction)
-        self._accumulate((frame, hand), rows, distance[short] - allowed[hand, pair], system)
+        self.soft.add(system, (frame, hand), rows, distance[short] - allowed[hand, pair])
 
-    def _between(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: tuple[Array, Array]) -> None:
+    def _between(self, posed: kinematics.Posed, ends: tuple[Array, Array], free: NDArray[np.bool_], system: System) -> None:
         """The other hand counts as standing still; each gives way by half."""
         wrists = posed.wrist[:, HandSide.RIGHT] - posed.wrist[:, HandSide.LEFT]
         close = np.flatnonzero(np.linalg.norm(wrists, axis=-1) < _NEAR)
@@ -170,28 +171,15 @@ class Collisions:
             share = 0.5 + 0.5 * away[:, 2]
             away[:, 2] = np.maximum(away[:, 2], 0.0)
             rows = self._rows(posed, (frame, hand, capsule), point, away)
-            self._accumulate((frame, hand), rows, share * overlap, system, hardness=_HANDS)
+            alone = (_LINK[capsule] != _PALM) & free[frame, hand, _FINGER[capsule]]
+            rows[alone, :_WRIST] = 0.0  # such a finger gives way by itself, so its hand stays with its keys
+            self.soft.add(system, (frame, hand), rows, share * overlap, hardness=np.where(alone, 1.0, _HANDS))
 
     def _rows(self, posed: kinematics.Posed, which: tuple[Index, Index, Index], point: Array, direction: Array) -> Array:
         """(M, D): how far points (M, 3) on capsules `which` go along their directions (M, 3)."""
         frame, hand, capsule = which
         change = kinematics.jacobian_at(posed, (frame, hand, _FINGER[capsule]), point, _LINK[capsule])
         return (direction[:, None] @ change)[:, 0]
-
-    def _accumulate(
-        self, where: tuple[Index, Index], rows: Array, short: Array, system: tuple[Array, Array], *, hardness: float = 1.0
-    ) -> None:
-        weight = (hardness / self.softness) ** 2 / np.maximum(1.0, np.abs(short) / self.outlier)
-        matrix, slope = system
-        frame, hand = where
-        place = 2 * frame + hand
-        order = np.argsort(place, kind="stable")
-        rows, weight, place = rows[order], weight[order, None], place[order]
-        weighted = weight * rows
-        first = np.flatnonzero(np.diff(place, prepend=-1))  # several overlaps of one hand at one frame add up
-        at = place[first] // 2, place[first] % 2
-        matrix[at] += np.add.reduceat(weighted[:, :, None] * rows[:, None, :], first, axis=0)
-        slope[at] += np.add.reduceat(weighted * short[order, None], first, axis=0)
 
 
 def _from_black(place: Array, middle: Array, half: float) -> tuple[Array, Array]:

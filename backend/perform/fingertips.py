@@ -12,7 +12,6 @@ from s2c_blender.wire.keyboard import (
     BALANCE_Y,
     BLACK_FRONT,
     BLACK_WIDTH_BASE,
-    LET_OFF,
     Keyboard,
 )
 
@@ -53,6 +52,8 @@ def fingertip_targets(
 ) -> Targets:
     """Targets of both hands for every frame of the take. `lift`: factor of the fingers' lifts."""
     targets = Targets.idle(take.frames, take.rate, keyboard)
+    for key in motion.curves:
+        targets.pressed[:, key] = motion.at_frames(key, take.times)
     targets.height[:] = HOVER
     targets.over_black[:] = 1.0
     targets.height_weight[:] = IDLE_SPREAD**-2
@@ -61,7 +62,7 @@ def fingertip_targets(
         for finger in range(5):
             own = np.flatnonzero(part.finger == finger)
             if len(own):
-                _Fingertip(part, own, targets).write(motion, keyboard, take, lift)
+                _Fingertip(part, own, targets).write(keyboard, take, lift)
     return targets
 
 
@@ -82,12 +83,12 @@ class _Fingertip:
         self.leave = strokes.leave[own]
         self.up = np.minimum(self.up, np.append(self.touch[1:], np.inf))
 
-    def write(self, motion: KeyMotion, keyboard: Keyboard, take: "Take", lift: float) -> None:
+    def write(self, keyboard: Keyboard, take: "Take", lift: float) -> None:
         times = take.times
         self._flight(times, lift)
         for k, note in enumerate(self.own):
             self._aim(k, int(self.part.key[note]), keyboard, times)
-            self._press(k, int(self.part.key[note]), keyboard, (times, motion))
+            self._press(k, int(self.part.key[note]), keyboard, times)
         for chosen in slides.find_slides(self.part.key[self.own], self.strike, keyboard):
             self._slide(self.own[chosen], keyboard, times)
 
@@ -188,24 +189,15 @@ class _Fingertip:
         meanwhile = (strokes.touch < self.touch[k] + 0.1) & (strokes.leave > self.touch[k])
         return bool((meanwhile & keyboard.black[part.key] & np.isin(part.finger, (0, 4))).any())
 
-    def _press(self, k: int, key: int, keyboard: Keyboard, clock: tuple[Array, KeyMotion]) -> None:
-        """On the key: follow its top, and cross the let-off point exactly at the strike, between frames too."""
-        times, motion = clock
-        after = int(np.searchsorted(times, self.strike[k]))  # the frame at or after the strike, and the one before
+    def _press(self, k: int, key: int, keyboard: Keyboard, times: Array) -> None:
+        """On the key: follow its top."""
+        after = int(np.searchsorted(times, self.strike[k]))  # the frame at or after the strike
         first, last = (int(frame) for frame in np.searchsorted(times, (self.touch[k], self.up[k])))
         first, last = max(min(first, after - 1), 0), min(max(last, after + 1), len(times))
         if not 0 < after < last:
             return
         frames = slice(first, last)
-        curve = motion.curves[key]
-        share = curve.sample(times[frames])
-        step = times[1] - times[0]
-        late = (times[after] - self.strike[k]) / step
-        speed = (curve.sample(self.strike[k] + 0.002) - curve.sample(self.strike[k] - 0.002)) / 0.004
-        rise = max(float(speed), 2.0) * step  # in one frame at the strike's speed; the straight line passes LET_OFF in time
-        rise = min(rise, (1.0 - LET_OFF) / max(late, 1e-6))
-        share[after - first] = LET_OFF + late * rise
-        share[after - 1 - first] = LET_OFF - (1.0 - late) * rise
+        share = self.targets.pressed[frames, key]
         front = keyboard.front[key]
         per_metre = keyboard.dip[key] * share / (BALANCE_Y - front)
         self._put("height", frames, keyboard.top[key] - PRESS_IN * np.clip((share - 0.8) / 0.2, 0.0, 1.0) - per_metre * BALANCE_Y)

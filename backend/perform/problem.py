@@ -2,7 +2,7 @@
 """The trajectory solve of some windows of time: a sparse non-linear least-squares problem for each hand, by Gauss-Newton.
 
 Unknown is every degree of freedom at every frame. The terms: contact (fingertips on their keys, at their heights), clearance
-(idle skin above keys), collision (with fingers, the other hand, black keys), joint limits, nearness to the prior, and smoothness
+(idle skin above keys), collision (with fingers, the other hand, keys), joint limits, nearness to the prior, and smoothness
 (acceleration of the difference from the prior).
 """
 
@@ -20,6 +20,8 @@ from s2c_blender.wire.keyboard import BLACK_HEIGHT
 
 from . import block_solver, kinematics
 from .collisions import Collisions
+from .key_walls import KeyWalls, own_keys
+from .normal_equations import Softness
 from .targets import Targets
 
 Array = NDArray[np.float64]
@@ -45,6 +47,7 @@ class SolveSettings:
     """
 
     iterations: int = 11
+    skin_from: int = 5  # iteration from which not only spheres but the skin itself is kept out of keys
     prior: Array = field(
         default_factory=lambda: _per_dof(
             0.02, 0.012, np.radians(9), tuple(np.radians((14, 14, 12, 14))), tuple(np.radians((7, 18, 14)))
@@ -78,7 +81,9 @@ class Problem:
         self.targets = targets.flat()
         self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
         self.swing, self.last_step = np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
-        self.collisions = Collisions(skeleton, softness=settings.collision, outlier=settings.outlier)
+        self.collisions = Collisions(skeleton, Softness(settings.collision, settings.outlier))
+        self.walls = KeyWalls(skeleton, self.targets.keyboard)
+        self.own = own_keys(self.targets)
         self.on_black = (self.targets.on_top > 0.5) & np.isinf(self.targets.clearance)  # presses a black key
 
     def run(self, cancelled: Callable[[], bool]) -> Array:
@@ -87,21 +92,22 @@ class Problem:
         for iteration in range(self.settings.iterations):
             if cancelled():
                 raise Cancelled
-            # Wishes tighten from one iteration to the next, so that the hand comes as a whole before its fingers fit.
-            loosest = self.settings.first_spread * self.settings.tighten**iteration
-            dofs += self._step(dofs, loosest, cancelled)
+            dofs += self._step(dofs, iteration, cancelled)
         return dofs.reshape(self.windows, self.frames, 2, anatomy.DOFS)
 
-    def _step(self, dofs: Array, loosest: float, cancelled: Callable[[], bool]) -> Array:
-        """One Gauss-Newton step, no wish counting for more than a standard deviation of `loosest` metres allows."""
+    def _step(self, dofs: Array, iteration: int, cancelled: Callable[[], bool]) -> Array:
+        """One Gauss-Newton step. Wishes tighten from one to the next, so that the hand comes as a whole before its fingers fit."""
         settings = self.settings
+        loosest = settings.first_spread * settings.tighten**iteration
         posed = kinematics.pose(self.skeleton, dofs)
         rows, residuals = self._fingertips(posed, loosest)
         across = np.swapaxes(rows, -1, -2)
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
-        self.collisions.add(posed, matrix, slope)
+        self.collisions.add(posed, self.own < 0, (matrix, slope))
         self.collisions.beside_black(posed, self.targets.keyboard, self.on_black, (matrix, slope))
+        if iteration >= settings.skin_from:
+            self.walls.add(posed, self.targets, self.own, (matrix, slope))
         if cancelled():
             raise Cancelled
 
@@ -135,7 +141,8 @@ class Problem:
         return np.ascontiguousarray(np.moveaxis(values, 2, 1)).reshape(self.windows * 2, self.frames, *rest)
 
     def _fingertips(self, posed: kinematics.Posed, loosest: float) -> tuple[Array, Array]:
-        """Weighted rows (N, H, 15, D) and residuals of contact and clearance."""
+        """Weighted rows (N, H, 15, D) and residuals of contact and clearance; no wish counts for more than a standard deviation of
+        `loosest` metres allows."""
         wish = self.targets
         top = (wish.over_black[..., None] * BLACK_HEIGHT).astype(np.float32)
         bottom, flanks = kinematics.lowest(self.skeleton, posed, lambda y: top * _smooth_step(y, _BLACK_RISE))

@@ -73,7 +73,8 @@ _COLUMNS = ("hand", "finger", "strike", "release")
 def _check_change(clip: Clip, index: int, hand: int, finger: int) -> None:
     count = len(clip.score.notes)
     if not 0 <= index < count:
-        raise PianoHandsError("no-note", f"There is no note {index}.", f"Notes are numbered from 0 to {count - 1}.")
+        numbers = f"Notes are numbered from 0 to {count - 1}." if count else "This take knows no notes."
+        raise PianoHandsError("no-note", f"There is no note {index}.", numbers)
     if finger not in range(1, 6) or hand not in tuple(HandSide):
         raise PianoHandsError("bad-finger", f"There is no finger {finger} of hand {hand}.", "Fingers go from 1, the thumb, to 5.")
     if not clip.fingering.played[index]:

@@ -7,14 +7,16 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from s2c_blender.wire.keyboard import Keyboard
+from s2c_blender.wire.keyboard import KEY_COUNT, Keyboard
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Targets:
-    """All arrays (F, H, 5): frames, hands, fingers. Metres. A weight is one over a standard deviation squared.
+    """Arrays (F, H, 5): frames, hands, fingers. Metres. A weight is one over a standard deviation squared.
+
+    `pressed` (F, 88) is each key's share of its travel.
 
     The lowest skin point should be at  height + tilt * y + over_black * (height of black keys, where y is among them).
     `clearance`: it should stay at least that far above the keys' tops; -inf where the finger may touch.
@@ -24,6 +26,7 @@ class Targets:
 
     rate: float
     keyboard: Keyboard
+    pressed: Array
     height: Array
     tilt: Array
     over_black: Array
@@ -42,15 +45,17 @@ class Targets:
     @staticmethod
     def idle(frames: int, rate: float, keyboard: Keyboard) -> "Targets":
         """No wishes at all."""
-        return Targets(rate, keyboard, **{field.name: np.zeros((frames, 2, 5)) for field in fields(Targets)[2:]})
+        wishes = {field.name: np.zeros((frames, 2, 5)) for field in fields(Targets)[3:]}
+        return Targets(rate, keyboard, np.zeros((frames, KEY_COUNT)), **wishes)
 
     def take(self, index: NDArray[np.intp]) -> "Targets":
-        """Frames `index` (any shape S): arrays of shape (*S, H, 5)."""
+        """Frames `index` (any shape S): arrays of shape (*S, H, 5), (*S, 88)."""
         return self._each(lambda values: values[index])
 
     def flat(self) -> "Targets":
         """Leading axes made one."""
-        return self._each(lambda values: values.reshape(-1, 2, 5))
+        leading = self.height.ndim - 2
+        return self._each(lambda values: values.reshape(-1, *values.shape[leading:]))
 
     def _each(self, change: Callable[[Array], Array]) -> "Targets":
         return Targets(self.rate, self.keyboard, **{field.name: change(getattr(self, field.name)) for field in fields(self)[2:]})

@@ -30,6 +30,7 @@ _ELBOW = np.array([0.22, -0.34])  # of the right arm: beside the player, in fron
 _TURN_SHARE = 0.35  # of the forearm's direction that the hand follows; the rest is taken up by the wrist
 _IDLE_WEIGHT = 1.0 / 0.03**2  # of an idle hand's wish to be out of the other one's way; what weighs less is idle
 _ROOM, _ROOM_FADE = 0.19, 0.09  # distance of the wrists, sideways, at which hands begin to be in each other's way
+_ROOMY = 0.22  # and to which an idle one makes room
 _OVER_BY = 0.012, 0.050  # metres by which the upper hand goes in and up
 FOLD = np.radians(14)  # of the thumbs
 
@@ -80,12 +81,14 @@ def _smooth_places(hands: "Sequence[Part]", posture: Posture, keyboard: Keyboard
     places = smooth(weight, wish)
     between = places[HandSide.RIGHT, :, 0] - places[HandSide.LEFT, :, 0]
     idle = weight[..., 0] < _IDLE_WEIGHT
-    crowded = (between < _ROOM) & (idle[HandSide.RIGHT] != idle[HandSide.LEFT])
+    crowded = (between < _ROOM) & idle.any(axis=0)
     if not crowded.any():
         return places
+    middle = places[..., 0].mean(axis=0)
     for side, sign in ((HandSide.RIGHT, 1.0), (HandSide.LEFT, -1.0)):
         moved = crowded & idle[side]
-        aside = places[1 - side, :, 0] + sign * (_ROOM + 0.03)
+        # Where both are idle, each goes half of the way.
+        aside = np.where(idle[1 - side], middle + sign * 0.5 * _ROOMY, places[1 - side, :, 0] + sign * _ROOMY)
         weight[side, moved, 0] += _IDLE_WEIGHT
         wish[side, moved, 0] += _IDLE_WEIGHT * aside[moved]
     return smooth(weight, wish)

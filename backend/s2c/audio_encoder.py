@@ -15,17 +15,19 @@ class AudioEncoder(nn.Module):
     """Normalised sound (B, samples) at 16 kHz to features (B, N, `width`). Always in evaluation mode, as S2C was trained."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        """`config`: arguments of transformers' HubertConfig or Wav2Vec2Config, by `model_type`."""
+        """`config`: arguments of transformers' HubertConfig or Wav2Vec2Config, by `model_type`. Raises ValueError."""
         super().__init__()
+        from huggingface_hub.errors import StrictDataclassError
         from transformers import HubertConfig, HubertModel, Wav2Vec2Config, Wav2Vec2Model
 
         values = {name: value for name, value in config.items() if name != "model_type"}
         # Masking belongs to training an encoder from nothing; without it there is no vector for it.
         values |= {"mask_time_prob": 0.0, "mask_feature_prob": 0.0, "attn_implementation": "sdpa"}
-        if config.get("model_type") == "wav2vec2":
-            model = Wav2Vec2Model(Wav2Vec2Config(**values))
-        else:
-            model = HubertModel(HubertConfig(**values))
+        kind, made_by = (Wav2Vec2Model, Wav2Vec2Config) if config.get("model_type") == "wav2vec2" else (HubertModel, HubertConfig)
+        try:
+            model = kind(made_by(**values))
+        except StrictDataclassError as error:
+            raise ValueError(str(error)) from error
         self.convolutions = model.feature_extractor
         self.projection = model.feature_projection
         self.encoder = model.encoder

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2c_blender.motion import rotation
+from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
 from s2c_blender.wire.hands import FINGER_JOINTS, JOINTS, HandSide
 
 Array = NDArray[np.floating]
@@ -25,23 +26,29 @@ WRIST = np.array([0.096, 0.0, 0.0])
 #: Where a playing wrist is on average, keyboard frame (before the keys, above them). Stands in until takes are registered to notes.
 PLAYING = np.array([0.0, -0.07, 0.06])
 
-_RELAXED_CURL = (0.30, 0.45, 0.25)  # radians of a hand at ease at knuckle, middle and last joint; our own choice
+# Radians at the first, middle and last joint of a hand at ease, our own choice; the last follows the middle as in `anatomy`.
+_RELAXED_CURL = (0.30, 0.45, 0.30)
 _RELAXED_THUMB = (0.15, 0.10, 0.20)
 
 
 def relaxed_pose() -> Array:
-    """(16, 3) rotation vectors in MANO's axes that stand in for MANO's mean pose, which only its licensed file holds."""
+    """(16, 3) rotation vectors in MANO's axes: our own hand's finger joints, bent a little about the axes they flex about."""
+    flexion = hand_skeleton(load_hand_rig()).flexion[HandSide.RIGHT] @ REST
     pose = np.zeros((len(JOINTS), 3))
     for finger, joints in enumerate(FINGER_JOINTS):
-        for joint, curl in zip(joints, _RELAXED_THUMB if finger == 0 else _RELAXED_CURL, strict=True):
-            # Fingers curl about z, from -x towards the palm at -y; the thumb, along +z, across the palm about its own side.
-            pose[joint] = (curl * np.array([0.0, -0.8, 0.6])) if finger == 0 else (0.0, 0.0, curl)
+        curl = _RELAXED_THUMB if finger == 0 else _RELAXED_CURL
+        pose[list(joints)] = np.array(curl)[:, None] * flexion[list(joints)]
     return pose
 
 
 @dataclass(frozen=True)
 class HandConvention:
-    """What a MANO file adds: its mean pose (16, 3), wrist first and zero there, and its wrist at rest (3,)."""
+    """What poses of S2C are relative to: a mean pose (16, 3), wrist first and zero there, and the wrist at rest (3,), metres.
+
+    Both stand in the person's MANO file (`mano.read_mano`), and with it a clip is what the published code would show. The mean
+    pose is licensed with that file, so without it a relaxed pose of our own hand is taken: MANO's is one of a hand at ease too
+    (S2C adds it: smplx' flat_hand_mean is off), and with none at all every take would have its fingers too straight.
+    """
 
     mean_pose: Array = field(default_factory=relaxed_pose)
     wrist: Array = field(default_factory=WRIST.copy)

@@ -21,6 +21,8 @@ from .model import S2CModel
 
 FORMAT = 1
 CONFIG = "config.json"
+LARGEST_JSON = 1_000_000  # bytes
+_REAL = ("F64", "F32", "F16", "BF16")  # as safetensors spells types of numbers
 #: Where each hand's part of the model is found: our tensor names begin with the word.
 _PARTS = {"encoder": "encoders", "position": "positions", "denoiser": "denoiser.hands"}
 
@@ -38,18 +40,21 @@ class Manifest:
     about: Mapping[str, Any]
 
 
-def load(path: Path, *, check: bool = False, as_stored: bool = False) -> S2CModel:
+def load(path: Path, *, as_stored: bool = False) -> S2CModel:
     """The model in a checkpoint folder, ours or in the published layout; on the CPU, in evaluation mode, in single precision.
 
-    `check` compares SHA-256 first, which reads all of it. `as_stored`: with numbers as they are in the files, for who moves them to
-    a device anyway: half the memory meanwhile. Raises PianoHandsError('bad-checkpoint').
+    `as_stored`: with numbers as they are in our files, for who moves them to a device anyway: half the memory meanwhile.
+
+    Each file of ours is compared with the SHA-256 that the import wrote down, every time: that takes half a second for 700 MB,
+    brings the file into memory for the reading that follows, and needs no memory of what was checked before. It finds damage,
+    not forgery: who can change a file can change config.json too. Raises PianoHandsError('bad-checkpoint').
     """
     if not (path / CONFIG).exists() and (path / "args.txt").exists():
         from .reference_checkpoint import load_reference
 
         return load_reference(path)
     manifest = read_manifest(path)
-    files = {side: _open(path / f"{side.word}.safetensors", manifest, check=check) for side in HandSide}
+    files = {side: _open(path / f"{side.word}.safetensors", manifest) for side in HandSide}
     for side, file in files.items():
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - it is no mapping
         check_tensors(shapes, manifest.config, f"{side.word}.safetensors")
@@ -64,19 +69,34 @@ def load(path: Path, *, check: bool = False, as_stored: bool = False) -> S2CMode
 def read_manifest(path: Path) -> Manifest:
     """Raises PianoHandsError('bad-checkpoint')."""
     try:
-        values = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+        values = read_json(path / CONFIG)
         if values["format"] != FORMAT:
             raise bad(
                 f"{path} is a checkpoint of format {values['format']}; this version reads format {FORMAT}.",
                 "Install the newest version, or import the checkpoint again.",
             )
-        return Manifest(ModelConfig.from_json(values["model"]), values["sha256"], values.get("about", {}))
+        return Manifest(ModelConfig.from_json(values["model"]), dict(values["sha256"]), dict(values.get("about", {})))
     except FileNotFoundError as error:
         raise bad(
             f"There is no checkpoint in {path}: it has no {CONFIG}.", "Give the folder that import-checkpoint wrote."
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise bad(f"{path / CONFIG} cannot be read: {type(error).__name__}: {error}.") from error
+        raise bad(f"{path / CONFIG} cannot be used: {type(error).__name__}: {error}.") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A small file with a JSON object. Raises OSError, or ValueError for everything else."""
+    with open(path, "rb") as file:
+        data = file.read(LARGEST_JSON + 1)
+    if len(data) > LARGEST_JSON:
+        raise ValueError(f"it is larger than {LARGEST_JSON // 1_000_000} MB")
+    try:
+        values = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+    if not isinstance(values, dict):
+        raise ValueError("it is no JSON object")
+    return values
 
 
 def build(config: ModelConfig, read: Callable[[HandSide, str], Tensor]) -> S2CModel:
@@ -95,7 +115,7 @@ def skeleton(config: ModelConfig) -> S2CModel:
     try:
         with torch.device("meta"):
             return S2CModel(config)
-    except (ValueError, RuntimeError, TypeError, ZeroDivisionError, KeyError) as error:
+    except (ValueError, RuntimeError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
         raise bad(f"These sizes make no model: {error}.") from error
 
 
@@ -126,13 +146,21 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _open(path: Path, manifest: Manifest, *, check: bool) -> Any:
+def _open(path: Path, manifest: Manifest) -> Any:
     """The file, of which tensors are read when asked for."""
     if not path.exists():
         raise bad(f"The checkpoint {path.parent} lacks {path.name}.")
-    if check and digest(path) != manifest.sha256.get(path.name):
-        raise bad(f"{path.name} is not what was imported: its SHA-256 differs.")
     try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError, ValueError) as error:
+        if digest(path) != manifest.sha256.get(path.name):
+            raise bad(
+                f"{path.name} is not what was imported: its SHA-256 is not the one in {CONFIG}.",
+                "It was changed or damaged since: copy the folder again, or import the checkpoint again.",
+            )
+        file = safe_open(path, framework="pt")
+        kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise bad(f"{path.name} is cut off or no safetensors file.") from error
+    other = next((name for name, kind in kinds.items() if kind not in _REAL), None)
+    if other is not None:
+        raise bad(f"{path.name}: the tensor {other} does not hold real numbers.")
+    return file

@@ -58,6 +58,9 @@ class Doubling(nn.Module):
         return self.convolution(x.repeat_interleave(2, dim=1))
 
 
+_ONCE = ("condition", "remap", "entry")  # parts of a hand's denoiser that only what is computed once a take goes through
+
+
 class HandDenoiser(nn.Module):
     """Predicts v of one hand: `prepare` and `guide`, then for every step `descend`, `coordination` and `ascend`."""
 
@@ -98,10 +101,8 @@ class HandDenoiser(nn.Module):
 
     def set_precision(self, every: torch.dtype, *, once: torch.dtype) -> None:
         """`every`: of what is computed anew at every step; `once`: of what is computed once a take."""
-        self.to(every)
-        for part in (self.condition, self.remap, self.entry):
-            if part is not None:
-                part.to(once)
+        for name, part in self.named_children():
+            part.to(once if name in _ONCE else every)
 
     def prepare(self, features: Tensor, *, causal: bool) -> HandCondition:
         """Features (B, N, F) to what every step needs, but for the positions, which `guide` adds."""

@@ -40,7 +40,7 @@ def import_checkpoint(
             sums[name] = write_hand(stage / name, hand, PRECISIONS[precision])
             files[side.word] = hand.path.name
             dropped |= hand.unused()
-        for line in _grouped(dropped):
+        for line in (*_grouped(dropped), *(f"{name}: SHA-256 {sums[name]}" for name in sums)):
             tell(line)
         about = {"precision": precision, "imported_from": files}
         content = {"format": FORMAT, "model": configs[0].to_json(), "sha256": sums, "about": about}

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from s2c_blender.wire.errors import PianoHandsError
 
-from .config import MODEL_FPS, DenoiserConfig, ModelConfig, PositionConfig, TransformerConfig
+from .config import CONDITIONS, ENCODER_KEYS, MODEL_FPS, DenoiserConfig, ModelConfig, PositionConfig, TransformerConfig
 from .published_names import ENCODER
 
 _STRIDES = [5, 2, 2, 2, 2, 2, 2]  # of every published HuBERT and wav2vec 2.0
@@ -54,7 +54,7 @@ def _check_settings(settings: Mapping[str, Any], position_settings: Mapping[str,
         (settings, "fusion", (4,)),
         (settings, "encoder_type", ("transformer",)),
         (position_settings, "encoder_type", ("transformer",)),
-        (settings, "hidden_type", ("audio_f", "hidden_f", "both")),
+        (settings, "hidden_type", CONDITIONS),
         (position_settings, "latest_layer", ("tanh",)),
     ):
         if told.get(name, known[0]) not in known:
@@ -100,7 +100,7 @@ def _encoder(shapes: _Shapes, given: dict[str, Any] | None, path: str) -> dict[s
     """A file beside the experiment says all; without it the topology is one of those published, told by the tensors."""
     kind = "hubert" if "hubert" in path.lower() or not path else "wav2vec2"
     if given is not None:
-        return {"model_type": kind} | {name: value for name, value in given.items() if name not in _FOREIGN}
+        return {name: value for name, value in given.items() if name in ENCODER_KEYS} | {"model_type": kind}
     convolutions = f"{ENCODER}feature_extractor.conv_layers."
     kernels = [shapes.of(f"{convolutions}{layer}.conv.weight") for layer in range(shapes.count(convolutions))]
     base = f"{ENCODER}encoder.pos_conv_embed.conv."
@@ -128,15 +128,3 @@ def _encoder(shapes: _Shapes, given: dict[str, Any] | None, path: str) -> dict[s
         "num_conv_pos_embedding_groups": hidden // grouped,
         **({} if kind == "wav2vec2" else {"feat_proj_layer_norm": shapes.has(f"{ENCODER}feature_projection.layer_norm.weight")}),
     }
-
-
-#: Of a configuration file as transformers writes it, what does not say how the encoder is built.
-_FOREIGN = (
-    "architectures",
-    "torch_dtype",
-    "dtype",
-    "transformers_version",
-    "_name_or_path",
-    "gradient_checkpointing",
-    "tokenizer_class",
-)

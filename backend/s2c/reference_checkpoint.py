@@ -2,9 +2,10 @@
 """Reads an experiment in the published layout. Nothing in its files is ever executed; large files are mapped."""
 
 import argparse
-import json
 import pickle
 import re
+import struct
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,19 @@ from torch import Tensor
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.hands import HandSide
 
-from .checkpoint import build, check_tensors
+from .checkpoint import build, check_tensors, read_json
 from .config import ModelConfig
+from .inert_pickle import read_pickle
 from .model import S2CModel
 from .published_names import Source, partly_unused, translate, unused
 from .published_sizes import bad_experiment, read_sizes
+
+_LARGEST_PICKLE = 20_000_000  # bytes; names, shapes and settings of a thousand tensors take 0.2 million
+_MOST_SHARED = 2  # a file's tensors may be this many times larger together than the file: some may share their numbers
+_NO_CHECKPOINT = (
+    *(zipfile.BadZipFile, RuntimeError, OSError, ValueError, EOFError, TypeError),
+    *(AttributeError, LookupError, ArithmeticError, NotImplementedError, AssertionError, struct.error, MemoryError),
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ def open_hand(folder: Path, side: HandSide) -> PublishedHand:
         raise bad_experiment(f"{path.name} holds no tensors.")
     try:
         config = read_sizes(tensors, settings, position_settings, encoder)
-    except (IndexError, TypeError, ValueError) as error:
+    except (IndexError, TypeError, ValueError, ArithmeticError) as error:
         raise bad_experiment(f"{path.name} and its args files do not fit together: {error}.") from error
     sources, unknown = translate(tensors)
     if unknown:
@@ -132,21 +141,19 @@ def _lazy_shape(hand: PublishedHand, name: str) -> tuple[int, ...]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except FileNotFoundError as error:
         raise bad_experiment(
             f"{path.parent} has no {path.name}.", "It belongs to the experiment; put it beside the checkpoints."
         ) from error
     except (OSError, ValueError) as error:
-        raise bad_experiment(f"{path.name} cannot be read: {error}.") from error
-    if not isinstance(values, dict):
-        raise bad_experiment(f"{path.name} is no JSON object.")
-    return values
+        raise bad_experiment(f"{path.name} cannot be used: {error}.") from error
 
 
 def _pickle(path: Path) -> dict[str, Tensor]:
     """A .ckpt: torch's own unpickler for weights, which makes tensors and plain values alone, and the one Namespace."""
     try:
+        _check_archive(path)
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except pickle.UnpicklingError as error:
@@ -154,12 +161,49 @@ def _pickle(path: Path) -> dict[str, Tensor]:
             f"{path.name} was not read: it asks for more than tensors and plain values, and could run foreign code.",
             "Take the checkpoint from where the authors published it.",
         ) from error
-    except (RuntimeError, OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except _NO_CHECKPOINT as error:
         raise bad_experiment(f"{path.name} is cut off or no checkpoint.") from error
     tensors = content.get("state_dict") if isinstance(content, dict) else None
-    if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
+    if not isinstance(tensors, dict) or not all(isinstance(name, str) for name in tensors):
         raise bad_experiment(f"{path.name} holds no state_dict of tensors.")
+    left = _MOST_SHARED * path.stat().st_size
+    for name, tensor in tensors.items():
+        if not (isinstance(tensor, Tensor) and _plain(tensor)):
+            raise bad_experiment(f"{path.name}: {name} is no plain tensor with numbers of its own.")
+        left -= tensor.numel() * tensor.itemsize
+    if left < 0:
+        raise bad_experiment(f"{path.name} holds fewer numbers than its tensors claim.")
     return tensors
+
+
+def _plain(tensor: Tensor) -> bool:
+    """Real numbers in the file itself: a tensor may claim any shape over few of them (stride 0), or none at all."""
+    if tensor.layout is not torch.strided or tensor.device.type != "cpu" or not tensor.is_floating_point():
+        return False
+    return tensor.numel() * tensor.itemsize <= tensor.untyped_storage().nbytes()
+
+
+def _check_archive(path: Path) -> None:
+    """What torch's own reader does not look at. Raises zipfile.BadZipFile, ValueError.
+
+    torch stores all entries as they are; packed ones could unfold into any size. And its unpickler, which runs nothing foreign,
+    hashes whatever is given for a key.
+    """
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        _check_entries(path, entries)
+        for entry in entries:
+            if entry.filename.endswith(".pkl"):
+                read_pickle(archive.read(entry), known=lambda name: True)
+
+
+def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
+    if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries):
+        raise zipfile.BadZipFile("packed entries")
+    if sum(entry.file_size for entry in entries) > path.stat().st_size:
+        raise zipfile.BadZipFile("entries that overlap")
+    if any(entry.file_size > _LARGEST_PICKLE for entry in entries if entry.filename.endswith(".pkl")):
+        raise zipfile.BadZipFile("an endless list of tensors")
 
 
 class _Mapped(Mapping[str, Tensor]):
@@ -186,6 +230,3 @@ def _safetensors(path: Path) -> Mapping[str, Tensor]:
         return _Mapped(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise bad_experiment(f"{path.name} is cut off or no safetensors file.") from error
-
-
-__all__ = ["PianoHandsError", "PublishedHand", "check_alike", "find_file", "load_reference", "open_hand"]

@@ -22,6 +22,7 @@ class Listening:
 
     report: Callable[[int, int], None] = lambda done, total: None
     cancelled: Callable[[], bool] = lambda: False
+    window: Callable[[int, int], None] = lambda done, total: None  # windows done, of one pass over all
     look: Callable[[int, Tensor], None] = lambda step, x: None  # x after a diffusion step
 
 

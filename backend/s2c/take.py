@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from s2c_blender.motion import rotation
 from s2c_blender.wire.clip import Clip, hand_rate
 from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.messages import DEFAULT_STEPS
 from s2c_blender.wire.notes import Fingering, Score
 
 from ..device import Device
 from . import axes
 from .behaviour import Behaviour
-from .config import DEFAULT_STEPS, MODEL_FPS, SAMPLE_RATE
+from .config import MODEL_FPS, SAMPLE_RATE
 from .model import S2CModel
 from .noise import SeededNoise
 from .position import POSITION_SCALE
@@ -71,7 +72,11 @@ def sample_take(
     frames = int(np.ceil(len(sound) / SAMPLE_RATE * MODEL_FPS))
     windows = Windows.over(frames, config.frames)
     batches = WindowBatches(
-        len(windows), settings.batch or BATCH[device.torch.type], free=device.free_memory, cancelled=listening.cancelled
+        len(windows),
+        settings.batch or BATCH[device.torch.type],
+        free=device.free_memory,
+        cancelled=listening.cancelled,
+        tell=listening.window,
     )
     take = TakeModel(model, windows, batches, device=device.torch)
     if device.compiles:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from s2c_blender.wire.archive import read_arrays
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.hands import HandSide
 
@@ -26,6 +27,7 @@ from .scheduler import AncestralScheduler
 from .smoothing import smooth
 
 TOLERANCE = 1e-4
+LARGEST = 1_000_000_000  # bytes of one file of recorded numbers
 Arrays = dict[str, NDArray[np.generic]]
 Entry = tuple[str, NDArray[np.generic]]
 
@@ -230,9 +232,8 @@ def _channels_first(x: Tensor) -> NDArray[np.generic]:
 
 def _read(path: Path) -> Arrays:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
+        return read_arrays(path, largest=LARGEST)
+    except (OSError, ValueError) as error:
         raise PianoHandsError(
             "bad-reference", f"{path} cannot be read: {error}.", "Give a folder with inputs.npz and outputs.npz."
         ) from error

@@ -83,8 +83,11 @@ class Stitch:
 class WindowBatches:
     """Goes through windows a batch at a time. When memory runs out the batch is halved, and what it was doing is done again."""
 
-    def __init__(self, count: int, batch: int, *, free: Callable[[], None], cancelled: Tick) -> None:
-        self._count, self._batch, self._free, self._cancelled = count, batch, free, cancelled
+    def __init__(
+        self, count: int, batch: int, *, free: Callable[[], None], cancelled: Tick, tell: Callable[[int, int], None]
+    ) -> None:
+        """`tell(done, count)` is called after each batch."""
+        self._count, self._batch, self._free, self._cancelled, self._tell = count, batch, free, cancelled, tell
 
     def each(self, work: Callable[[int, int], None]) -> None:
         """`work(first, last)` must leave nothing behind when it raises. Raises Cancelled between two batches."""
@@ -96,15 +99,17 @@ class WindowBatches:
             try:
                 work(first, last)
             except RuntimeError as error:
-                if self._batch == 1 or not _out_of_memory(error):
+                if self._batch == 1 or not out_of_memory(error):
                     raise
                 self._batch //= 2
                 self._free()
                 continue
             first = last
+            self._tell(first, self._count)
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch, on any device, has said that there is no more memory."""
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).lower()
 
 

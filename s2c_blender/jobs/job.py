@@ -7,11 +7,15 @@ from enum import Enum
 from pathlib import Path
 
 from ..wire.errors import PianoHandsError
-from ..wire.messages import Failed, Finished, Generate, JobCancelled, Progress, Warned
+from ..wire.messages import Failed, Finished, Generate, JobCancelled, Prior, Progress, Warned
 from .client import Died, Event
 
-#: Stages in their order, with the share of the whole work that each takes (measured on pieces of one to five minutes).
-STAGES = {"reading": 0.01, "fingering": 0.03, "planning": 0.06, "solving": 0.72, "sound": 0.14, "saving": 0.04}
+#: Of each prior the stages in their order, with the share of the whole work that each takes (the planner's measured on pieces of
+#: one to five minutes; S2C's depend on model, steps and device).
+STAGES = {
+    "planner": {"reading": 0.01, "fingering": 0.03, "planning": 0.06, "solving": 0.72, "sound": 0.14, "saving": 0.04},
+    "s2c": {"reading": 0.01, "loading": 0.08, "listening": 0.07, "sampling": 0.82, "saving": 0.02},
+}
 FIRST_ESTIMATE = 1.0  # seconds of work before a remaining time is worth showing
 
 
@@ -75,7 +79,7 @@ class Job:
         if isinstance(event, Progress):
             self.stage = event.stage
             self.stage_fraction = min(1.0, event.done / max(1, event.total))
-            self.fraction = max(self.fraction, overall(event))
+            self.fraction = max(self.fraction, overall(event, self.request.prior))
         elif isinstance(event, Warned):
             self.warnings.append(PianoHandsError(event.code, event.message, event.hint))
         elif isinstance(event, Finished):
@@ -91,24 +95,26 @@ class Job:
         if self.phase is Phase.CANCELLING:
             self.phase = Phase.CANCELLED
             return
-        last = (event.log_tail.splitlines() or [""])[-1]
-        if event.greeted:
-            what, hint = (
-                "ended in the middle of the work",
-                "Nothing was lost: press Generate again, or copy the report and send it.",
-            )
-        else:
-            what, hint = (
-                "did not start",
-                "See whether the preferences name a Python of your own; empty is Blender's. Or copy the report.",
-            )
-        self.fail(PianoHandsError("backend-died", f"The backend {what} (code {event.exit_code}). {last}".strip(), hint))
+        self.fail(death(event))
 
 
-def overall(progress: Progress) -> float:
+def death(event: Died) -> PianoHandsError:
+    """A dead backend as an error, with its last words."""
+    last = (event.log_tail.splitlines() or [""])[-1]
+    if event.greeted:
+        what, hint = "ended in the middle of the work", "Nothing was lost: press Generate again, or copy the report and send it."
+    else:
+        what, hint = (
+            "did not start",
+            "See whether the preferences name a Python of your own; empty is Blender's. Or copy the report.",
+        )
+    return PianoHandsError("backend-died", f"The backend {what} (code {event.exit_code}). {last}".strip(), hint)
+
+
+def overall(progress: Progress, prior: Prior) -> float:
     """Share of the whole job that is done; 0 for a stage without a known share."""
     before = 0.0
-    for stage, share in STAGES.items():
+    for stage, share in STAGES[prior].items():
         if stage == progress.stage:
             return before + share * min(1.0, progress.done / max(1, progress.total))
         before += share

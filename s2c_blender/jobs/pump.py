@@ -8,8 +8,9 @@ from pathlib import Path
 import bpy
 
 from ..wire.errors import PianoHandsError
-from .client import Backend
-from .job import Job, Phase
+from ..wire.messages import Failed, Hello
+from .client import Backend, Died, Event
+from .job import Job, Phase, death
 
 INTERVAL = 0.1  # seconds between two looks
 LOOP_INTERVAL = 0.02  # without a window, where nothing else waits
@@ -20,8 +21,10 @@ Place = Callable[[Job], bool]
 _backend: Backend | None = None
 _python: Path | None = None
 _job: Job | None = None
+_wanted: tuple[Path | None, Callable[[], Path]] | None = None  # whom a timer will ask, and where sessions go
 _place: Place | None = None
 _watch: Callable[[Job], None] | None = None
+_answers: dict[Path | None, Hello | PianoHandsError] = {}  # what each Python said of itself, or why it said nothing
 
 
 def current() -> Job | None:
@@ -44,21 +47,45 @@ def log_tail() -> str:
 
 def begin(job: Job, *, sessions: Path, python: Path | None, place: Place) -> None:
     """Hand the job to the backend, starting one if needed. Raises PianoHandsError('no-python', 'no-session')."""
-    global _backend, _python, _job, _place
+    global _job, _place
     _job, _place = job, place
-    if _backend is not None and (not _backend.alive or python != _python):
+    try:
+        _start(python, sessions).generate(job.request)
+    except PianoHandsError as error:
+        job.fail(error)
+        raise
+    _keep_looking()
+
+
+def ask(python: Path | None, *, sessions: Path) -> None:
+    """Have a new backend of that Python say what it can do: `answer` has it once it was heard. A running job is left alone."""
+    global _backend
+    if busy():
+        return
+    _answers.pop(python, None)
+    if _backend is not None:  # it may be from before something was installed
         _backend.close()
         _backend = None
-    if _backend is None:
-        try:
-            _backend = Backend.start(sessions, python=python)
-        except PianoHandsError as error:
-            job.fail(error)
-            raise
-        _python = python
-    _backend.generate(job.request)
-    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
+    try:
+        _start(python, sessions)
+    except PianoHandsError as error:
+        _answers[python] = error
+    else:
+        _keep_looking()
+
+
+def ask_soon(python: Path | None, *, sessions: Callable[[], Path]) -> None:
+    """For who must not wait nor start anything, as a panel being drawn: ask from a timer, if nobody has yet."""
+    global _wanted
+    if bpy.app.background or _wanted is not None or busy() or _asking() or python in _answers:
+        return
+    _wanted = (python, sessions)
+    bpy.app.timers.register(_ask_wanted)
+
+
+def answer(python: Path | None) -> Hello | PianoHandsError | None:
+    """What that Python said of itself, or why it could not; None as long as it has not."""
+    return _answers.get(python)
 
 
 def cancel() -> None:
@@ -77,9 +104,9 @@ def watch_with(watch: Callable[[Job], None] | None) -> None:
 
 
 def run_to_end() -> None:
-    """Without a window: look until the job ends."""
+    """Without a window: look until the job has ended and a backend that was asked has answered."""
     try:
-        while busy():
+        while busy() or _asking():
             look()
             if _watch is not None and _job is not None:
                 _watch(_job)
@@ -91,22 +118,56 @@ def run_to_end() -> None:
 
 def look() -> None:
     """Take in what was said since the last look and place a finished clip."""
-    if _backend is None or _job is None:
+    if _backend is None:
         return
     for event in _backend.poll():
-        _job.hear(event)
-    if _job.phase is Phase.READY and _place is not None:
+        _note(event)
+        if _job is not None:
+            _job.hear(event)
+    if _job is not None and _job.phase is Phase.READY and _place is not None:
         _put_in_place(_job, _place)
 
 
 def stop() -> None:
     """End the backend and forget the job: nothing is left running."""
-    global _backend, _job, _place
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    global _backend, _job, _place, _wanted
+    for timer in (_tick, _ask_wanted):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
     if _backend is not None:
         _backend.close()
-    _backend = _job = _place = None
+    _backend = _job = _place = _wanted = None
+    _answers.clear()
+
+
+def _start(python: Path | None, sessions: Path) -> Backend:
+    """The backend of that Python, running. Raises PianoHandsError('no-python', 'no-session')."""
+    global _backend, _python
+    if _backend is not None and (not _backend.alive or python != _python):
+        _backend.close()
+        _backend = None
+    if _backend is None:
+        _backend, _python = Backend.start(sessions, python=python), python
+    return _backend
+
+
+def _keep_looking() -> None:
+    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
+
+
+def _asking() -> bool:
+    """Whether a backend was started that has not said yet what it can do."""
+    return _backend is not None and _backend.hello is None and _python not in _answers
+
+
+def _note(event: Event) -> None:
+    if isinstance(event, Hello):
+        _answers[_python] = event
+    elif isinstance(event, Failed) and event.code == "wrong-protocol":
+        _answers[_python] = PianoHandsError(event.code, event.message, event.hint)
+    elif isinstance(event, Died) and not event.greeted:
+        _answers.setdefault(_python, death(event))
 
 
 def _put_in_place(job: Job, place: Place) -> None:
@@ -120,6 +181,17 @@ def _put_in_place(job: Job, place: Place) -> None:
         raise
 
 
+def _ask_wanted() -> None:
+    global _wanted
+    wanted, _wanted = _wanted, None
+    if wanted is None or _asking() or wanted[0] in _answers:
+        return
+    try:
+        ask(wanted[0], sessions=wanted[1]())
+    except OSError as error:  # no folder for sessions
+        _answers[wanted[0]] = PianoHandsError("no-session", f"{error}.", "Make room there, or make it writable.")
+
+
 def _tick() -> float | None:
     look()
     for window in bpy.context.window_manager.windows:
@@ -128,4 +200,6 @@ def _tick() -> float | None:
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()
-    return INTERVAL if busy() else None
+            elif area.type == "PREFERENCES":
+                area.tag_redraw()  # where it is said what a Python can do
+    return INTERVAL if busy() or _asking() else None

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..wire.archive import read_arrays
 from ..wire.errors import PianoHandsError
 from ..wire.hands import FINGER_JOINTS, JOINTS, HandSide
 from . import rotation
@@ -20,7 +21,10 @@ Array = NDArray[np.float64]
 
 HAND_FILE = Path(__file__).resolve().parents[2] / "rigs" / "hand.npz"
 FORMAT = 1
+LARGEST = 100_000_000  # bytes
 PADS = 48
+SKIN = 96  # points around the end of a finger: about 3 mm apart
+BEHIND = 0.009  # metres behind the last joint at which they begin
 RIGID = 0.98  # weight from which a point of the skin counts as one with its distal joint
 PRESSING = np.array([0.0, 0.6, -0.8])  # which way a playing fingertip mostly meets the key, in the frame of `distal_frame`
 CORE = 0.65  # cosine around it within which the pad has to be exact
@@ -61,8 +65,7 @@ class HandRig:
 def load_hand_rig(path: Path = HAND_FILE) -> HandRig:
     """Read the hand's file. Raises PianoHandsError('bad-rig')."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = read_arrays(path, largest=LARGEST)
         if int(arrays["format"]) != FORMAT or tuple(arrays["joint"]) != JOINTS:
             raise ValueError("another format")
         weights = np.zeros((len(arrays["vertices"]), len(JOINTS)))
@@ -79,7 +82,7 @@ def load_hand_rig(path: Path = HAND_FILE) -> HandRig:
             radius=arrays["radius"],
             span=float(arrays["span"]),
         )
-    except (OSError, ValueError, KeyError, IndexError, EOFError) as error:
+    except (OSError, ValueError, KeyError, IndexError) as error:
         raise PianoHandsError(
             "bad-rig",
             f"The hand in {path} cannot be read: {error}.",
@@ -90,6 +93,7 @@ def load_hand_rig(path: Path = HAND_FILE) -> HandRig:
 def hand_skeleton(rig: HandRig, *, span: float = 0.22) -> HandSkeleton:
     """Both hands for the solve, scaled to a span from thumb tip to little fingertip in metres."""
     flexion, abduction = _axes(rig)
+    around, share = (np.stack(parts) for parts in zip(*(finger_skin(rig, finger) for finger in range(5)), strict=True))
     return HandSkeleton(
         name="default",
         rest=_both(rig.rest),
@@ -98,6 +102,8 @@ def hand_skeleton(rig: HandRig, *, span: float = 0.22) -> HandSkeleton:
         flexion=np.stack([flexion, -flexion * MIRROR]),
         abduction=np.stack([abduction, -abduction * MIRROR]),
         pads=_both(np.stack([finger_pad(rig, finger) for finger in range(5)])),
+        skin=_both(around),
+        skin_share=np.stack([share, share]),
         radius=np.stack([rig.radius, rig.radius]),
     ).scaled(span / rig.span)
 
@@ -168,6 +174,25 @@ def finger_pad(rig: HandRig, finger: int, *, count: int = PADS) -> Array:
         short = weight * (best - reach[chosen].max(0))
         chosen.append(int(np.argmax(reach[:, np.argmax(short)])))
     return skin[chosen]
+
+
+def finger_skin(rig: HandRig, finger: int, *, count: int = SKIN) -> tuple[Array, Array]:
+    """(count, 3) points spread evenly over a finger's end, relative to its last joint, and how far each follows the last phalanx.
+
+    Each next one is the point of the skin farthest from those chosen (T. F. Gonzalez 1985, doi 10.1016/0304-3975(85)90224-5).
+    """
+    middle, last = FINGER_JOINTS[finger][1:]
+    places = np.concatenate([rig.vertices, rig.vertices[rig.quads].mean(1)]) - rig.rest[last]
+    weights = np.concatenate([rig.weights, rig.weights[rig.quads].mean(1)])
+    along = places @ distal_frame(rig, finger)[:, 1]
+    chosen = (weights[:, middle] + weights[:, last] > RIGID) & (along > -BEHIND)
+    places, share = places[chosen], weights[chosen, last]
+    picked = [int(np.argmax(along[chosen]))]
+    distance = np.full(len(places), np.inf)
+    while len(picked) < count:
+        distance = np.minimum(distance, np.linalg.norm(places - places[picked[-1]], axis=-1))
+        picked.append(int(np.argmax(distance)))
+    return places[picked], share[picked]
 
 
 def skin(rig: HandRig, rotations: Array, translation: Array, *, span: float = 0.22) -> Array:

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..wire.keyboard import DAMPED, KEY_COUNT, LET_OFF, LOWEST
+from ..wire.keyboard import DAMPED, LET_OFF, LOWEST
 from ..wire.notes import Fingering, Score
 
 Array = NDArray[np.float64]
@@ -28,6 +28,7 @@ SEMITONE = 0.0137  # mean width
 FINGERS = range(1, 6)
 REACH = 0.2  # metres between keys that a hand does not touch at one time
 HIGHEST_TURN = 0.25  # share at which a key turns round again when it is struck as fast as can be
+_SLOWEST = 2.0  # travels a second at which a key passes LET_OFF at least
 _END_SLOPE = 1.0  # speed at the key bottom, in travels per attack: keys are stopped by felt, not by the finger
 
 _U = np.linspace(0.0, 1.0, 1025)
@@ -96,13 +97,42 @@ class KeyMotion:
         """Curve of each key that moves, by key index (MIDI pitch - 21)."""
         return _curves(self.strokes)
 
-    def sample(self, times: ArrayLike) -> Array:
-        """Share of the travel of all keys: (T,) seconds to (T, 88)."""
-        t = np.asarray(times, dtype=float)
-        out = np.zeros((len(t), KEY_COUNT))
-        for key, curve in self.curves.items():
-            out[:, key] = curve.sample(t)
-        return out
+    @cached_property
+    def strikes(self) -> dict[int, Array]:
+        """When each key that moves is struck, in order, by key index."""
+        own = np.flatnonzero(self.strokes.leader == np.arange(len(self.strokes.leader)))
+        key, strike = self.strokes.key[own], self.strokes.strike[own]
+        return {int(each): np.sort(strike[key == each]) for each in np.unique(key)}
+
+    def at_frames(self, key: int, times: Array) -> Array:
+        """Share of a key's travel (T,) at evenly spaced frames (at least two), which straight lines join.
+
+        Fingers have poses at frames only, and the key goes with the finger that moves it. The two frames around a strike are such
+        that the line between them passes LET_OFF at the strike itself.
+        """
+        if key not in self.curves:
+            return np.zeros(len(times))
+        curve, step = self.curves[key], times[1] - times[0]
+        share = curve.sample(times)
+        strike = self.strikes[key]
+        strike = strike[(strike > times[0] - step) & (strike < times[-1] + step)]
+        after = np.ceil((strike - times[0]) / step - 1e-9).astype(np.intp)
+        late = after - (strike - times[0]) / step  # of a frame
+        speed = (curve.sample(strike + 0.002) - curve.sample(strike - 0.002)) / 0.004
+        rise = np.maximum(speed, _SLOWEST) * step  # in one frame at the strike's speed, as far as the key's way allows
+        rise = np.minimum(rise, np.minimum((1.0 - LET_OFF) / np.maximum(late, 1e-6), LET_OFF / np.maximum(1.0 - late, 1e-6)))
+        for frame, value in ((after, LET_OFF + late * rise), (after - 1, LET_OFF - (1.0 - late) * rise)):
+            inside = (frame >= 0) & (frame < len(times))
+            share[frame[inside]] = value[inside]
+        return share
+
+    def frame_curve(self, key: int, times: Array) -> KeyCurve:
+        """The same as a curve, with breakpoints where its slope changes."""
+        share = self.at_frames(key, times)
+        slope = np.diff(share) / np.diff(times)
+        slope_in, slope_out = np.concatenate([[0.0], slope]), np.concatenate([slope, [0.0]])
+        kept = slope_in != slope_out
+        return KeyCurve(times[kept], share[kept], slope_in[kept], slope_out[kept])
 
 
 def key_motion(score: Score, fingering: Fingering) -> KeyMotion:

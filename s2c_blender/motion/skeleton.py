@@ -25,6 +25,9 @@ class HandSkeleton:
     flexion: (2, 16, 3) unit axes about which a positive angle curls the joint towards the palm.
     abduction: (2, 16, 3) unit axes about which a positive angle spreads the finger towards the thumb's side.
     pads: (2, 5, P, 3) points of each distal phalanx' skin, relative to its distal joint: what touches keys.
+    skin: (2, 5, Q, 3) points all around each finger's end, from behind its last joint on, relative to that joint: what must not
+      pass through keys.
+    skin_share: (2, 5, Q) how far each of them follows the last phalanx; for the rest it follows the middle one.
     radius: (2, 16) half thickness of the flesh around the segment that starts at each joint (the wrist: the palm).
     """
 
@@ -34,6 +37,8 @@ class HandSkeleton:
     flexion: Array
     abduction: Array
     pads: Array
+    skin: Array
+    skin_share: Array
     radius: Array = field(default_factory=lambda: np.full((2, 16), 0.008))
 
     def span(self) -> float:
@@ -50,6 +55,7 @@ class HandSkeleton:
             rest=self.rest * factor,
             tips=self.tips * factor,
             pads=self.pads * factor,
+            skin=self.skin * factor,
             radius=self.radius * factor,
         )
 

@@ -30,21 +30,29 @@ class S2C_OT_generate(bpy.types.Operator):
     name: bpy.props.StringProperty(
         name="Name", description="Name of the take's file. Empty: the piece's", options={"HIDDEN", "SKIP_SAVE"}
     )
+    python: bpy.props.StringProperty(
+        name="Python", description="The backend's Python. Empty: as in the preferences", options={"HIDDEN", "SKIP_SAVE"}
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if pump.busy():
             cls.poll_message_set("A take is being made already")
             return False
-        if not settings_of(context.scene).piece:
-            cls.poll_message_set("Choose a MIDI file first")
+        settings = settings_of(context.scene)
+        if not settings.piece:
+            cls.poll_message_set("Choose a MIDI file or a recording first")
+            return False
+        if settings.prior == "s2c" and not settings.checkpoint:
+            cls.poll_message_set("Choose the folder of S2C's checkpoint first")
             return False
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             job = Job(_request(context.scene, self.name), scene_uid=context.scene.session_uid)
-            pump.begin(job, sessions=user_folder("sessions"), python=chosen_python(context), place=_place)
+            python = Path(self.python) if self.python else chosen_python(context)
+            pump.begin(job, sessions=user_folder("sessions"), python=python, place=_place)
         except PianoHandsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -85,17 +93,23 @@ def _request(scene: bpy.types.Scene, name: str) -> Generate:
     settings = settings_of(scene)
     piece = Path(bpy.path.abspath(settings.piece))
     output = _folder(settings) / f"{name or piece.stem}.npz"
+    s2c = settings.prior == "s2c"
     return Generate(
         job=uuid.uuid4().hex,
         input=str(piece),
         output=str(output),
-        audio_output=str(output.with_suffix(_SOUND_SUFFIX)),
+        audio_output=None if s2c else str(output.with_suffix(_SOUND_SUFFIX)),
         fps=scene.render.fps / scene.render.fps_base,
         seed=settings.seed,
         hand_size=settings.hand_size / 100,
         style=settings.style,
         seconds=settings.seconds if settings.limit else None,
         octave=settings.octave / 100,
+        prior=settings.prior,
+        checkpoint=bpy.path.abspath(settings.checkpoint) if s2c else None,
+        mano=bpy.path.abspath(settings.mano) if s2c and settings.mano else None,
+        steps=settings.steps,
+        compatibility="reference" if settings.as_published else "none",
     )
 
 
@@ -118,7 +132,10 @@ def _place(job: Job) -> bool:
             f"The scene that asked for this take is gone. The take is kept in {job.clip}.",
             "Put it into a scene with Open Take.",
         )
-    clip = put_into_scene(scene, Path(job.request.output), Path(job.request.audio_output) if job.request.audio_output else None)
+    request = job.request
+    sound = request.input if request.prior == "s2c" else request.audio_output  # S2C's sound is what it listened to
+    clip = Clip.load(Path(request.output))
+    put_into_scene(scene, clip, Path(request.output), Path(sound) if sound else None)
     job.remarks = clip.score.left_out + clip.fingering.remarks
     standing = in_the_way(scene)
     if standing:
@@ -134,14 +151,12 @@ def _place(job: Job) -> bool:
     return True
 
 
-def put_into_scene(scene: bpy.types.Scene, clip_path: Path, audio_path: Path | None) -> Clip:
-    """Build piano, hands, sound and cameras of the clip. Raises PianoHandsError('bad-clip')."""
+def put_into_scene(scene: bpy.types.Scene, clip: Clip, clip_path: Path, audio_path: Path | None) -> None:
+    """Build piano, hands, sound and cameras of the clip."""
     from ..scene.stage import build_stage  # reads the rig; not needed to register
 
-    clip = Clip.load(clip_path)
     with _shown(scene):
         build_stage(clip, clip_path, audio_path=audio_path, scene=scene)
-    return clip
 
 
 def in_the_way(scene: bpy.types.Scene) -> list[str]:

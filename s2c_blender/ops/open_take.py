@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files from outside: a MIDI file becomes the chosen piece, also by dropping it; a saved take comes into the scene."""
+"""Files from outside: MIDI or a recording becomes the chosen piece, also by dropping it; a saved take comes into the scene."""
 
 from pathlib import Path
 
@@ -7,19 +7,20 @@ import bpy
 
 from ..jobs import pump
 from ..properties import settings_of
+from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from .generate import put_into_scene
 
 
 class S2C_OT_choose_piece(bpy.types.Operator):
-    """Choose the MIDI file to be played"""
+    """Choose the MIDI file to be played, or the recording for S2C"""
 
     bl_idname = "s2c.choose_piece"
     bl_label = "Choose Piece"
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
-    filter_glob: bpy.props.StringProperty(default="*.mid;*.midi;*.rmi", options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(default="*.mid;*.midi;*.rmi;*.wav", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.filepath:  # dropped
@@ -36,7 +37,7 @@ class S2C_FH_piece(bpy.types.FileHandler):
     bl_idname = "S2C_FH_piece"
     bl_label = "Piano Hands Piece"
     bl_import_operator = "s2c.choose_piece"
-    bl_file_extensions = ".mid;.midi;.rmi"
+    bl_file_extensions = ".mid;.midi;.rmi;.wav"
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
@@ -65,11 +66,19 @@ class S2C_OT_open_take(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        clip = Path(bpy.path.abspath(self.filepath))
-        sound = clip.with_suffix(".wav")
+        path = Path(bpy.path.abspath(self.filepath))
         try:
-            put_into_scene(context.scene, clip, sound if sound.is_file() else None)
+            clip = Clip.load(path)
+            put_into_scene(context.scene, clip, path, sound_beside(clip, path))
         except PianoHandsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
+
+
+def sound_beside(clip: Clip, path: Path) -> Path | None:
+    """The take's sound where it lies beside it: of the take's name, or for S2C the recording itself."""
+    names = [path.with_suffix(".wav").name]
+    if clip.made.get("prior") == "s2c":
+        names.insert(0, Path(str(clip.made.get("input", ""))).name)
+    return next((path.with_name(name) for name in names if name and path.with_name(name).is_file()), None)

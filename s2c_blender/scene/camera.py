@@ -22,6 +22,7 @@ _SPACE_Y = (-0.145, 0.150)  # hands and keys, from the wrists to the fallboard
 _SPACE_Z = (-0.025, 0.090)
 _LEAST_WIDTH = 0.62  # m of keyboard in view, so that two hands always fit
 _BESIDE = 0.075  # m left free beside the outermost keys used
+_MOSTLY = (2.0, 98.0)  # percentiles of the wrists' places that count where no notes are known
 _FOLLOW = 1.1  # seconds over which the close camera evens out the hands' movement
 _KEYS_PER_SECOND = 2.0
 
@@ -75,7 +76,9 @@ def build_cameras(
 def _range_played(clip: Clip) -> tuple[float, float]:
     """x of the left and right end of what a camera has to show."""
     x = Keyboard(clip.octave).x
-    played = [x[note.pitch - LOWEST] for note in clip.score.notes] or [0.0]
+    played = [x[note.pitch - LOWEST] for note in clip.score.notes]
+    if not played:  # without notes, where the wrists mostly are
+        played = np.percentile(clip.translation[..., 0], _MOSTLY).tolist()
     low, high = min(played) - _BESIDE, max(played) + _BESIDE
     spare = max(0.0, 0.5 * (_LEAST_WIDTH - (high - low)))
     return low - spare, high + spare

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..motion.key_motion import KeyCurve, KeyMotion
 from ..wire.keyboard import LOWEST, Keyboard
@@ -15,14 +16,23 @@ ACTION = "Piano keys"
 
 
 def animate_keys(
-    keys: Mapping[int, bpy.types.Object], motion: KeyMotion, board: Keyboard, *, fps: float, start_frame: float
+    keys: Mapping[int, bpy.types.Object],
+    motion: KeyMotion,
+    board: Keyboard,
+    *,
+    times: NDArray[np.float64],
+    fps: float,
+    start_frame: float,
 ) -> None:
-    """Write the rotation about local X of every key that moves; the others rest. `keys` by MIDI pitch."""
+    """Write the rotation about local X of every key that moves; the others rest.
+
+    keys: by MIDI pitch. times: seconds of the hands' frames, between which keys move evenly, as fingers do.
+    """
     for pitch, key in keys.items():
         clear_curves(key)
         key.rotation_euler = (0.0, 0.0, 0.0)
-        curve = motion.curves.get(pitch - LOWEST)
-        if curve is not None:
+        if pitch - LOWEST in motion.curves:
+            curve = motion.frame_curve(pitch - LOWEST, times)
             channel = _bezier(curve, scale=key_angle(pitch, board), fps=fps, start_frame=start_frame)
             write_curves(key, ACTION, {("rotation_euler", 0, "Key"): channel})
 

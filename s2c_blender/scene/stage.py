@@ -53,7 +53,7 @@ def build_stage(clip: Clip, clip_path: Path, *, audio_path: Path | None = None, 
     piano_body.build_body(board, body)
     pedals = pedal.build_pedals(body)
     motion = key_motion(clip.score, clip.fingering)
-    animate_keys(keys, motion, board, fps=clip.fps, start_frame=start_frame)
+    animate_keys(keys, motion, board, times=clip.times, fps=clip.fps, start_frame=start_frame)
     pedal.animate_pedal(pedals["sustain"], clip.score.pedal, fps=clip.fps, start_frame=start_frame)
 
     hands = build_hands(_collection(scene.collection, HANDS), span=clip.hand_size)

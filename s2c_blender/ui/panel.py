@@ -6,6 +6,7 @@ import bpy
 from ..jobs import pump
 from ..jobs.job import Job, Phase
 from ..properties import settings_of
+from .prior import draw_hint, draw_prior
 from .text import duration, wrapped
 
 _TAB = "Piano Hands"
@@ -17,6 +18,9 @@ _STAGE_WORDS = {
     "fingering": "Choosing fingers",
     "planning": "Planning the hands",
     "solving": "Moving the fingers",
+    "loading": "Loading the model",
+    "listening": "Listening",
+    "sampling": "Moving the hands",
     "sound": "Making the sound",
     "saving": "Saving the take",
 }
@@ -37,7 +41,10 @@ class S2C_PT_main(bpy.types.Panel):
 
         row = layout.row(align=True)
         row.enabled = not pump.busy()
-        row.prop(settings, "piece", text="", placeholder="MIDI file", icon="FILE_SOUND")
+        row.prop(settings, "piece", text="", placeholder="MIDI file or recording", icon="FILE_SOUND")
+        column = layout.column()
+        column.enabled = not pump.busy()
+        draw_prior(column, context, width=width)
         if job is not None and job.running:
             _draw_progress(layout, job)
         else:
@@ -66,7 +73,8 @@ class S2C_PT_settings(bpy.types.Panel):
 
         column = layout.column()
         column.prop(settings, "seed")
-        column.prop(settings, "style")
+        if settings.prior == "planner":
+            column.prop(settings, "style")
         column.prop(settings, "hand_size")
         column.prop(settings, "octave")
         column = layout.column(align=True)
@@ -78,8 +86,11 @@ class S2C_PT_settings(bpy.types.Panel):
         seconds = row.row()
         seconds.enabled = settings.limit
         seconds.prop(settings, "seconds", text="")
+        if settings.prior == "s2c":
+            layout.prop(settings, "as_published")
         layout.prop(settings, "folder")
         layout.operator("s2c.open_take", icon="FILE_FOLDER")
+        draw_hint(layout, context, width=context.region.width)
 
 
 def _draw_progress(layout: bpy.types.UILayout, job: Job) -> None:

@@ -8,7 +8,7 @@ import bpy
 
 def wrapped(layout: bpy.types.UILayout, text: str, *, width: int, icon: str = "NONE") -> None:
     """Labels for `text` in lines that fit `width` pixels; the icon stands before the first."""
-    scale = bpy.context.preferences.system.ui_scale
+    scale = bpy.context.preferences.system.ui_scale or 1.0  # 0 without a window
     letters = max(16, int((width - 60 * scale) / (6.6 * scale)))  # the interface font's mean width
     column = layout.column(align=True)
     column.scale_y = 0.8

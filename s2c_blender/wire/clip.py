@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .archive import read_arrays, write_array
 from .errors import PianoHandsError, write_failed
 from .hands import HandSide
-from .keyboard import STANDARD_OCTAVE
+from .keyboard import HIGHEST, LOWEST, STANDARD_OCTAVE
 from .notes import Fingering, NoteEvent, PedalEvent, Score
 
 FORMAT = 1
 MINIMUM_HAND_RATE = 48.0
+LARGEST = 4_000_000_000  # bytes unfolded: a day of music at 60 keys a second has 3.2
+FASTEST = 1000.0  # frames a second
 
 
 def hand_rate(fps: float) -> float:
@@ -58,11 +61,9 @@ class Clip:
         """Write the .npz under a temporary name, then rename it. Raises PianoHandsError('write-failed')."""
         temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
-            # np.savez leaves a broken archive behind that complains on stderr when the disk is full.
             with open(temporary, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
                 for name, array in _to_arrays(self).items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                        np.lib.format.write_array(entry, array, allow_pickle=False)
+                    write_array(archive, name, array)
             os.replace(temporary, path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
@@ -72,10 +73,12 @@ class Clip:
     def load(path: Path) -> "Clip":
         """Read a clip's .npz; nothing in the file is ever executed. Raises PianoHandsError('bad-clip')."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return _from_arrays({name: file[name] for name in file.files})
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            raise PianoHandsError("bad-clip", f"{path} is no clip this version can read: {error}.", "Generate it again.") from error
+            return _from_arrays(read_arrays(path, largest=LARGEST))
+        except KeyError as error:
+            problem = f"it lacks {error}"
+        except (OSError, ValueError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+            problem = str(error)
+        raise PianoHandsError("bad-clip", f"{path} is no clip this version can read: {problem}.", "Generate it again.")
 
 
 def _to_arrays(clip: Clip) -> dict[str, NDArray[Any]]:
@@ -111,20 +114,19 @@ def _to_arrays(clip: Clip) -> dict[str, NDArray[Any]]:
 
 
 def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Clip:
+    """Raises ValueError, KeyError, TypeError and their like for what is no clip."""
     about = json.loads(str(arrays["about"]))
     if about["format"] != FORMAT:
         raise ValueError(f"format {about['format']} instead of {FORMAT}")
-    rotation, translation = arrays["rotation"], arrays["translation"]
-    if rotation.shape[1:] != (2, 16, 4) or translation.shape != (len(rotation), 2, 3):
-        raise ValueError(f"rotation {rotation.shape} and translation {translation.shape} do not fit together")
+    _check_poses(arrays["rotation"], arrays["translation"])
     notes = tuple(
         NoteEvent(
             onset=float(time[0]),
             offset=float(time[1]),
-            pitch=int(pitch),
-            velocity=int(velocity),
+            pitch=_within("pitch", pitch, LOWEST, HIGHEST),
+            velocity=_within("velocity", velocity, 1, 127),
             hand=None if hand < 0 else HandSide(int(hand)),
-            finger=None if finger < 0 else int(finger),
+            finger=None if finger < 0 else _within("finger", finger, 1, 5),
         )
         for time, pitch, velocity, hand, finger in zip(
             *(arrays[f"note_{name}"] for name in ("time", "pitch", "velocity", "hand", "finger")), strict=True
@@ -132,14 +134,55 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Clip:
     )
     pedal = tuple(PedalEvent(float(t), int(v)) for t, v in zip(arrays["pedal_time"], arrays["pedal_value"], strict=True))
     return Clip(
-        rotation=rotation,
-        translation=translation,
-        fps=about["fps"],
-        start=about["start"],
-        score=Score(notes, pedal, tuple(about["left_out"])),
-        fingering=Fingering(arrays["hand"], arrays["finger"], arrays["strike"], arrays["release"], tuple(about["remarks"])),
-        skeleton=about["skeleton"],
-        hand_size=about["hand_size"],
-        octave=about["octave"],
-        made=about["made"],
+        rotation=arrays["rotation"],
+        translation=arrays["translation"],
+        fps=_number(about, "fps", above=0.0, most=FASTEST),
+        start=_number(about, "start"),
+        score=Score(notes, pedal, _words(about, "left_out")),
+        fingering=_fingering(arrays, len(notes), remarks=_words(about, "remarks")),
+        skeleton=str(about["skeleton"]),
+        hand_size=_number(about, "hand_size", above=0.0),
+        octave=_number(about, "octave", above=0.0),
+        made=dict(about["made"]),
     )
+
+
+def _check_poses(rotation: NDArray[Any], translation: NDArray[Any]) -> None:
+    if rotation.shape[1:] != (2, 16, 4) or translation.shape != (len(rotation), 2, 3) or not len(rotation):
+        raise ValueError(f"rotation {rotation.shape} and translation {translation.shape} do not fit together")
+    if rotation.dtype != np.float32 or translation.dtype != np.float32:
+        raise ValueError(f"poses of {rotation.dtype} and {translation.dtype} instead of float32")
+    lengths = np.linalg.norm(rotation, axis=-1)
+    if not (np.isfinite(translation).all() and (np.abs(lengths - 1.0) < 0.01).all()):
+        raise ValueError("its poses hold what is no rotation or no place")
+
+
+def _fingering(arrays: dict[str, NDArray[Any]], notes: int, *, remarks: tuple[str, ...]) -> Fingering:
+    hand, finger, strike, release = (arrays[name] for name in ("hand", "finger", "strike", "release"))
+    if {values.shape for values in (hand, finger, strike, release)} != {(notes,)}:
+        raise ValueError(f"its fingering is not that of {notes} notes")
+    times = np.concatenate([arrays["note_time"].ravel(), arrays["pedal_time"], strike, release])
+    if not np.isfinite(times).all():
+        raise ValueError("it holds a time that is no number")
+    if not (np.isin(hand, list(HandSide)).all() and np.isin(finger, range(6)).all()):
+        raise ValueError("its fingering names a hand or a finger that there is not")
+    return Fingering(hand.astype(np.int8), finger.astype(np.int8), strike, release, remarks)
+
+
+def _within(name: str, value: Any, lowest: int, highest: int) -> int:
+    if not lowest <= int(value) <= highest:
+        raise ValueError(f"{name} {int(value)}")
+    return int(value)
+
+
+def _number(about: dict[str, Any], name: str, *, above: float = -np.inf, most: float = np.inf) -> float:
+    value = about[name]
+    if not isinstance(value, int | float) or not above < value <= most or not np.isfinite(value):
+        raise ValueError(f"{name} {value!r}")
+    return value
+
+
+def _words(about: dict[str, Any], name: str) -> tuple[str, ...]:
+    if not all(isinstance(word, str) for word in about[name]):
+        raise ValueError(f"{name} is no list of sentences")
+    return tuple(about[name])

@@ -8,13 +8,20 @@ import json
 import re
 import types
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 from .errors import PianoHandsError
 from .keyboard import STANDARD_OCTAVE
 
 #: Raised by one whenever a message changes; both sides must say the same number.
-PROTOCOL = 1
+PROTOCOL = 2
+
+#: Of S2C's sampler, DPM-Solver++: the fewest within a degree rms of 1000 steps of DDIM (tests/bench/bench_samplers.py).
+DEFAULT_STEPS = 16
+MOST_STEPS = 1000
+
+Prior: TypeAlias = Literal["planner", "s2c"]
+Compatibility: TypeAlias = Literal["none", "reference"]
 
 _JOB_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -26,25 +33,34 @@ class Hello:
     protocol: int
     version: str  # of the extension
     python: str
-    level: str  # "built-in", or "full" where torch is at hand
-    devices: tuple[str, ...]
+    level: str  # "built-in", or "full" where all is there that S2C needs
+    devices: tuple[str, ...]  # on which models can run
     models: tuple[str, ...]  # motion priors
+    missing: tuple[str, ...] = ()  # packages that S2C needs and this Python lacks
 
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Turn a MIDI file into a clip. Paths are absolute; a file already at `output` is replaced only by a finished one."""
+    """Turn a MIDI file (planner) or a WAV recording (S2C) into a clip.
+
+    Paths are absolute; a file already at `output` is replaced only by a finished one.
+    """
 
     job: str
     input: str
     output: str  # .npz
-    audio_output: str | None = None  # .wav, synthesised from the notes
+    audio_output: str | None = None  # .wav, synthesised from the notes; an S2C take sounds by its recording itself
     fps: float = 60.0  # the scene's
     seed: int = 0
     hand_size: float = 0.22  # span from thumb tip to little fingertip, metres
-    style: float = 0.5  # 0 calm to 1 lively
+    style: float = 0.5  # 0 calm to 1 lively; of the planner
     seconds: float | None = None  # only so much of the piece, from time zero
     octave: float = STANDARD_OCTAVE  # width of seven white keys, metres
+    prior: Prior = "planner"
+    checkpoint: str | None = None  # S2C's folder
+    mano: str | None = None  # the person's MANO_RIGHT.pkl, on whose mean pose S2C builds; None: our own hand's
+    steps: int = DEFAULT_STEPS  # of S2C's sampler
+    compatibility: Compatibility = "none"  # "reference": S2C as the published scripts do it
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +187,8 @@ def _check(kind: type, values: dict[str, Any]) -> None:
 def _fits(value: object, hint: Any) -> bool:
     if get_origin(hint) is types.UnionType:
         return any(_fits(value, choice) for choice in get_args(hint))
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
     if get_origin(hint) is tuple:
         return isinstance(value, list) and all(_fits(item, get_args(hint)[0]) for item in value)
     if hint is float:

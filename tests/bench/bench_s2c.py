@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from backend import device
 from backend.s2c import take
 from backend.s2c.blocks import Convolution
-from backend.s2c.config import DEFAULT_STEPS, MODEL_FPS, SAMPLE_RATE
+from backend.s2c.config import MODEL_FPS, SAMPLE_RATE
 from backend.s2c.denoiser import HandCondition
 from backend.s2c.model import S2CModel
 from backend.s2c.schedule import NoiseSchedule
 from backend.s2c.scheduler import AncestralScheduler
 from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.messages import DEFAULT_STEPS
 from tests.s2c_models import PUBLISHED, SMALL, random_model
 
 ROOM = 14e9  # bytes of memory from which each hand has numbers of its own

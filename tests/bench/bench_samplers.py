@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backend import device
+from backend.from_notes import first_seconds
 from backend.listen.recording import read_wav
 from backend.listen.synth import render_score
-from backend.pipeline import first_seconds
 from backend.s2c import checkpoint, take
 from backend.s2c.audio_encoder import normalise
-from backend.s2c.config import DEFAULT_STEPS, MODEL_FPS, SAMPLE_RATE
+from backend.s2c.config import MODEL_FPS, SAMPLE_RATE
 from backend.s2c.model import S2CModel
 from backend.s2c.noise import SeededNoise
 from backend.s2c.sampler import Listening, Sampler
@@ -32,6 +32,7 @@ from backend.s2c.schedule import NoiseSchedule
 from backend.s2c.scheduler import AncestralScheduler, DDIMScheduler, DPMScheduler, Scheduler
 from backend.s2c.smoothing import smooth
 from backend.score import read_midi
+from s2c_blender.wire.messages import DEFAULT_STEPS
 from s2c_blender.wire.terminal import ProgressBar
 
 SHIPPED = Path(__file__).parents[2] / "s2c_blender" / "pieces" / "demo.mid"

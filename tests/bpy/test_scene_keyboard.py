@@ -14,7 +14,7 @@ from s2c_blender.scene.key_action import animate_keys  # noqa: E402
 from s2c_blender.scene.keyboard import build_keys, key_angle  # noqa: E402
 from s2c_blender.scene.pedal import pedal_curve  # noqa: E402
 from s2c_blender.scene.piano_body import build_body  # noqa: E402
-from s2c_blender.wire.keyboard import BALANCE_Y, LOWEST, Keyboard  # noqa: E402
+from s2c_blender.wire.keyboard import BALANCE_Y, LET_OFF, LOWEST, Keyboard  # noqa: E402
 from s2c_blender.wire.notes import Fingering, NoteEvent, PedalEvent, Score  # noqa: E402
 
 BOARD = Keyboard()
@@ -100,7 +100,7 @@ def test_the_body_leaves_the_hands_their_space(piano):
         assert not within.any(), thing.name
 
 
-def test_keys_move_exactly_as_the_profile_says(piano):
+def test_keys_move_evenly_between_the_hands_frames_and_let_off_at_the_strike(piano):
     board, keys, _ = piano
     notes = tuple(
         NoteEvent(t, t + 0.1, pitch, velocity)
@@ -110,13 +110,17 @@ def test_keys_move_exactly_as_the_profile_says(piano):
     score, fingering = Score(notes), Fingering(np.zeros(4, np.int8), np.ones(4, np.int8), onset, offset)
     motion = key_motion(score, fingering)
     scene = bpy.context.scene
-    animate_keys(keys, motion, board, fps=24.0, start_frame=31.0)
+    times = np.arange(-48, 49) / 48.0
+    animate_keys(keys, motion, board, times=times, fps=24.0, start_frame=31.0)
     for time in np.arange(-0.2, 0.8, 0.0137):
         frame = 31.0 + 24.0 * time
         scene.frame_set(int(frame // 1), subframe=frame % 1.0)
         for pitch in (60, 61, 62):
-            share = motion.sample([time])[0, pitch - LOWEST]
+            share = np.interp(time, times, motion.at_frames(pitch - LOWEST, times))
             assert keys[pitch].rotation_euler.x == pytest.approx(share * key_angle(pitch, board), abs=2e-5)
+    for key, strikes in motion.strikes.items():
+        pressed = np.interp(strikes, times, motion.at_frames(key, times))
+        assert pressed == pytest.approx(np.full(len(strikes), LET_OFF), abs=1e-6)
     assert keys[62].animation_data is None or keys[62].animation_data.action is None
 
 

@@ -174,3 +174,26 @@ def test_every_command_explains_itself(command: list[str]) -> None:
 def test_the_continuous_integration_runs_exactly_the_tests() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert lines[-1].removeprefix("exec ") == "python3 build.py test"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "groups", "passed"),
+    [
+        (["piece.mid"], ("blender",), ["--prior", "planner"]),
+        (
+            ["a.wav", "--prior", "s2c", "--checkpoint", "c", "--mano", "m", "--steps", "20", "--compatibility", "reference"],
+            ("blender", "full"),
+            ["--checkpoint", str(ROOT / "c"), "--mano", str(ROOT / "m"), "--steps", "20", "--compatibility", "reference"],
+        ),
+    ],
+)
+def test_demo_asks_for_torch_only_where_s2c_is_asked_for(
+    build: ModuleType, monkeypatch: pytest.MonkeyPatch, arguments: list[str], groups: tuple[str, ...], passed: list[str]
+) -> None:
+    asked: list[object] = []
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(build, "environment", lambda *names: asked.append(names) or "python")
+    monkeypatch.setattr(build, "_run", lambda command: asked.append(command) or 0)
+    monkeypatch.setattr(sys, "argv", ["build.py", "demo", *arguments])
+    assert build.main() == 0
+    assert asked[0] == groups and asked[1][-len(passed) :] == passed

@@ -66,9 +66,13 @@ def test_the_backend_imports_no_blender_and_of_the_addon_only_wire_and_motion() 
     assert not offences(under("backend"), allowed)
 
 
-@pytest.mark.parametrize("folder", ["backend/perform", "backend/listen/synth.py", "backend/listen/tone.py", "s2c_blender/motion"])
+PLAIN = ["backend/perform", "backend/listen/synth.py", "backend/listen/tone.py", "s2c_blender/motion"]
+PLAIN += [f"backend/s2c/{name}.py" for name in ("axes", "hand_model", "mano", "inert_pickle", "inert_arrays")]
+
+
+@pytest.mark.parametrize("folder", PLAIN)
 def test_arithmetic_needs_numpy_and_the_standard_library_alone(folder: str) -> None:
-    ours = ("backend.perform", "backend.listen", "s2c_blender.wire", "s2c_blender.motion")
+    ours = ("backend.perform", "backend.listen", "backend.s2c", "s2c_blender.wire", "s2c_blender.motion")
     assert not offences(under(folder), lambda module: is_in(module, *sys.stdlib_module_names, "numpy", *ours))
 
 
@@ -85,6 +89,13 @@ def test_motion_imports_of_ours_only_wire() -> None:
 
 def test_score_alone_imports_mido() -> None:
     assert [name(path) for path in SHIPPED if any(is_in(module, "mido") for module, _ in imported(path))] == ["backend/score.py"]
+
+
+def test_the_mesh_alone_imports_smplx_and_nothing_unpickles() -> None:
+    found = [name(path) for path in SHIPPED if any(is_in(module, "smplx", "chumpy") for module, _ in imported(path))]
+    assert found == ["backend/s2c/mesh.py"]
+    pickles = [name(path) for path in SHIPPED if any(is_in(module, "pickle", "marshal", "shelve") for module, _ in imported(path))]
+    assert pickles == ["backend/s2c/reference_checkpoint.py"]  # which catches torch's pickle.UnpicklingError
 
 
 def test_of_the_jobs_only_the_pump_imports_blender() -> None:

@@ -236,8 +236,16 @@ def test_the_backend_sees_the_staged_wheels_and_nothing_of_the_persons_path(tmp_
     ]
 
 
-def test_the_shares_of_the_stages_are_a_whole():
-    assert sum(STAGES.values()) == pytest.approx(1.0)
+@pytest.mark.parametrize("prior", ["planner", "s2c"])
+def test_the_shares_of_the_stages_are_a_whole(prior):
+    assert sum(STAGES[prior].values()) == pytest.approx(1.0)
+
+
+def test_the_stages_of_the_other_prior_have_shares_of_their_own():
+    job = Job(Generate("job1", "in.wav", "out.npz", prior="s2c", checkpoint="folder"))
+    shares = STAGES["s2c"]
+    job.hear(Progress("job1", "sampling", 1, 2))
+    assert job.fraction == pytest.approx(1 - shares["saving"] - 0.5 * shares["sampling"])
 
 
 def test_a_job_passes_over_what_is_said_about_others():
@@ -270,7 +278,8 @@ def test_a_job_keeps_warnings_and_estimates_the_rest():
     assert [warning.code for warning in job.warnings] == ["long-piece"]
     assert job.remaining() == pytest.approx(10.0 * (1 - job.fraction) / job.fraction, rel=0.05)
     job.hear(Progress("job1", "reading", 1, 2))
-    assert job.fraction == pytest.approx(sum(list(STAGES.values())[:3]) + STAGES["solving"] / 2)  # never backwards
+    shares = STAGES["planner"]
+    assert job.fraction == pytest.approx(sum(list(shares.values())[:3]) + shares["solving"] / 2)  # never backwards
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")

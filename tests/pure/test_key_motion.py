@@ -78,15 +78,27 @@ def test_any_notes_give_smooth_curves_within_the_travel():
     onsets = rng.uniform(0.0, 20.0, 2000)
     notes = [(t, t + rng.exponential(0.3), int(rng.integers(55, 66)), int(rng.integers(1, 128))) for t in onsets]
     motion = key_motion(*_piece(notes))
-    for curve in motion.curves.values():
+    for key, curve in motion.curves.items():
         assert np.all(np.diff(curve.times) > 0.0)
-    share = motion.sample(np.arange(-1.0, 25.0, 1.0 / 1000))
-    assert share.shape == (26_000, 88)
-    assert share.min() >= -1e-9 and share.max() <= 1.0 + 1e-9
-    assert np.all(share[0] == 0.0) and np.all(share[-1] == 0.0)
+        for share in (curve.sample(np.arange(-1.0, 25.0, 1.0 / 1000)), motion.at_frames(key, np.arange(-1.0, 25.0, 1.0 / 60))):
+            assert share.min() >= -1e-9 and share.max() <= 1.0 + 1e-9
+            assert share[0] == 0.0 and share[-1] == 0.0
+
+
+@pytest.mark.parametrize("rate", [48.0, 50.0, 60.0])
+def test_lines_between_frames_let_off_at_the_strike(rate):
+    """Whichever way strikes fall between frames."""
+    notes = [(t, t + 0.2, 60, velocity) for t, velocity in zip(np.arange(40) * 0.3071, np.linspace(10, 127, 40), strict=True)]
+    motion = key_motion(*_piece(notes))
+    times = np.arange(round(-rate), round(14 * rate)) / rate
+    strikes = motion.strikes[60 - LOWEST]
+    share = motion.at_frames(60 - LOWEST, times)
+    assert np.interp(strikes, times, share) == pytest.approx(np.full(len(strikes), LET_OFF), abs=1e-6)
+    curve, moments = motion.frame_curve(60 - LOWEST, times), np.linspace(-1.0, 13.5, 5000)
+    assert curve.sample(moments) == pytest.approx(np.interp(moments, times, share), abs=1e-9)
 
 
 def test_no_notes_no_motion():
     motion = key_motion(*_piece([]))
     assert motion.curves == {}
-    assert motion.sample([0.0, 1.0]).shape == (2, 88)
+    assert not motion.at_frames(0, np.array([0.0, 1.0])).any()

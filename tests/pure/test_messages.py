@@ -20,11 +20,15 @@ from s2c_blender.wire.messages import (
     encode,
 )
 
-HELLO = Hello(PROTOCOL, "0.1.0", "3.11.7", "built-in", ("cpu",), ("planner",))
+HELLO = Hello(PROTOCOL, "0.1.0", "3.11.7", "built-in", ("cpu",), ("planner",), ("torch", "transformers"))
 GENERATE = Generate("a1", "/music/für Elise.mid", "/out/take.npz", seconds=12.5, seed=3)
+LISTEN = Generate(
+    "a2", "/a.wav", "/out/a.npz", prior="s2c", checkpoint="/s2c", mano="/MANO_RIGHT.pkl", steps=20, compatibility="reference"
+)
 MESSAGES = (
     HELLO,
     GENERATE,
+    LISTEN,
     Shutdown(),
     Progress("a1", "solving", 3, 10),
     Warned("a1", "long-piece", "Long.", "Wait."),
@@ -68,6 +72,13 @@ def test_a_name_that_is_no_unicode_survives():
         (changed(GENERATE, fps=True), "fps"),
         (changed(GENERATE, fps=None), "fps"),
         (changed(GENERATE, job="../../etc"), "job"),
+        (changed(GENERATE, prior="magic"), "prior"),
+        (changed(GENERATE, prior=None), "prior"),
+        (changed(GENERATE, prior=["s2c"]), "prior"),
+        (changed(LISTEN, checkpoint=5), "checkpoint"),
+        (changed(LISTEN, mano=True), "mano"),
+        (changed(LISTEN, steps=12.5), "steps"),
+        (changed(LISTEN, compatibility="some"), "compatibility"),
         (changed(HELLO, devices="cpu"), "devices"),
         (changed(HELLO, devices=[1]), "devices"),
         (changed(GENERATE).replace("60.0", "NaN"), "no JSON"),

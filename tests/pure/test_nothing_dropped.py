@@ -98,7 +98,7 @@ def test_a_doubled_note_does_not_hold_the_key_longer_than_its_finger():
     motion = key_motion(score, result)
     struck = int(np.flatnonzero(result.played[:2])[0])
     assert result.release[struck] < 0.7
-    assert motion.sample([result.release[struck]])[0, 60 - LOWEST] == pytest.approx(DAMPED, abs=0.02)
+    assert motion.curves[60 - LOWEST].sample(result.release[struck]) == pytest.approx(DAMPED, abs=0.02)
 
 
 def test_the_fingers_of_a_chord_too_wide_touch_one_after_another():

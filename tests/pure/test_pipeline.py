@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend import pipeline
+from backend import config, pipeline
+from backend.s2c.mano import read_mano
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
 from s2c_blender.wire.messages import Generate
-from tests import midi_files
+from tests import midi_files, wav_files
+from tests.mano_files import mano_arrays
 
 
 class Listening:
@@ -106,10 +108,120 @@ def test_bad_input_is_refused_before_any_work_and_loses_nothing(tmp_path, no_wor
 
 
 @pytest.mark.parametrize(
-    "bad", [{"fps": 0.0}, {"fps": 1e6}, {"hand_size": 22.0}, {"style": 1.5}, {"seed": -1}, {"seconds": 0.0}, {"octave": 1.0}]
+    "bad",
+    [
+        {"fps": 0.0},
+        {"fps": 1e6},
+        {"hand_size": 22.0},
+        {"style": 1.5},
+        {"seed": -1},
+        {"seconds": 0.0},
+        {"octave": 1.0},
+        {"steps": 0},
+        {"prior": "s2c", "steps": 1001},
+    ],
 )
 def test_senseless_settings_are_refused_with_what_would_make_sense(tmp_path, no_work, bad):
     assert "Choose one from" in refused(request(tmp_path, tmp_path / "piece.mid", **bad), "bad-setting").hint
+
+
+def test_a_recording_is_no_piece_for_the_planner(tmp_path, no_work):
+    error = refused(request(tmp_path, wav_files.recording(tmp_path / "piece.mid", seconds=1.0)), "not-midi")
+    assert "recording" in error.message and "S2C" in error.hint
+
+
+@pytest.fixture
+def full_level(monkeypatch):
+    """As if torch were there; it is not asked for anything."""
+    monkeypatch.setattr(config, "missing_packages", lambda *_: ())
+
+
+def listening(tmp_path, recording, **changes):
+    (tmp_path / "checkpoint").mkdir(exist_ok=True)
+    values = {"prior": "s2c", "checkpoint": str(tmp_path / "checkpoint"), "audio_output": None}
+    return request(tmp_path, recording, **(values | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [({"checkpoint": None}, "checkpoint"), ({"checkpoint": ""}, "checkpoint"), ({"audio_output": "x.wav"}, "sound")],
+)
+def test_s2c_needs_a_checkpoint_and_writes_no_sound(tmp_path, full_level, changes, named):
+    assert named in refused(listening(tmp_path, tmp_path / "a.wav", **changes), "bad-setting").message
+
+
+def test_s2c_without_its_packages_is_refused_by_their_names(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "missing_packages", lambda *_: ("transformers",))
+    asked = listening(tmp_path, wav_files.recording(tmp_path / "a.wav"))
+    assert "transformers" in refused(asked, "no-torch").message
+
+
+def test_a_folder_that_is_none_is_no_checkpoint(tmp_path, full_level):
+    recording = wav_files.recording(tmp_path / "a.wav")
+    for folder in (tmp_path / "nowhere", recording):
+        assert folder.name in refused(listening(tmp_path, recording, checkpoint=str(folder)), "bad-checkpoint").message
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "named"),
+    [
+        (None, "no-file", "a.wav"),
+        (b"", "not-wav", "cut off"),
+        (b"ID3" + bytes(100), "not-wav", "no WAV file"),
+        (b"RIFF\xff\xff\xff\xffWAVEfmt ", "not-wav", "missing"),
+    ],
+)
+def test_what_is_no_wav_file_is_refused_with_how_to_make_one(tmp_path, full_level, content, code, named):
+    if content is not None:
+        (tmp_path / "a.wav").write_bytes(content)
+    error = refused(listening(tmp_path, tmp_path / "a.wav"), code)
+    assert named in error.message and (code == "no-file" or "ffmpeg" in error.hint)
+    assert not (tmp_path / "take.npz").exists()
+
+
+@pytest.mark.parametrize(("content", "code"), [(None, "no-file"), (b"", "bad-mano"), (b"\x80\x02}.", "bad-mano")])
+def test_a_mano_file_that_is_none_is_refused_before_any_work(tmp_path, full_level, content, code):
+    recording, mano, listener = wav_files.recording(tmp_path / "a.wav"), tmp_path / "MANO_RIGHT.pkl", Listening()
+    if content is not None:
+        mano.write_bytes(content)
+    before = [*names(tmp_path), "checkpoint"]
+    assert mano.name in refused(listening(tmp_path, recording, mano=str(mano)), code, listener).message
+    assert listener.stages == ["reading"] and names(tmp_path) == sorted(before)
+
+
+def test_a_midi_file_is_no_recording_for_s2c(tmp_path, full_level):
+    error = refused(listening(tmp_path, midi_files.piece(tmp_path / "a.wav")), "not-wav")
+    assert "MIDI" in error.message and "planner" in error.hint
+
+
+def test_a_long_recording_brings_a_warning_before_the_work_and_can_be_cancelled_while_it_is_read(tmp_path, full_level):
+    recording = tmp_path / "long.wav"
+    with wave.open(str(recording), "wb") as file:
+        file.setparams((1, 1, 8000, 0, "NONE", ""))
+        file.writeframes(bytes([128]) * 8000 * 1860)
+    listener = Listening(stop_at="reading")
+    with pytest.raises(Cancelled):
+        pipeline.generate(listening(tmp_path, recording, steps=20), listener)
+    assert [warning.code for warning in listener.warnings] == ["long-piece"]
+    assert "0 h 31 min: 20 steps" in listener.warnings[0].message and "1.5 GB" in listener.warnings[0].message
+    assert listener.stages == ["reading", "reading"]  # the first block and no more
+
+
+def test_less_than_a_second_is_too_short(tmp_path, full_level):
+    recording = wav_files.recording(tmp_path / "a.wav", seconds=3.0)
+    refused(listening(tmp_path, recording, seconds=0.5), "too-short")
+
+
+def test_what_a_take_is_made_from_is_not_written_over(tmp_path, full_level):
+    recording = wav_files.recording(tmp_path / "a.wav")
+    before = recording.read_bytes()
+    refused(listening(tmp_path, recording, output=str(recording)), "not-writable")
+    piece = midi_files.piece(tmp_path / "a.mid")
+    refused(request(tmp_path, piece, audio_output=str(piece)), "not-writable")
+    mano = tmp_path / "MANO_RIGHT.npz"
+    np.savez(mano, **mano_arrays())
+    refused(listening(tmp_path, recording, mano=str(mano), output=str(mano)), "not-writable")
+    assert read_mano(mano) and recording.read_bytes() == before
 
 
 def test_no_notes_in_the_first_seconds_is_said_so(tmp_path, no_work):

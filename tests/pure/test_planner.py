@@ -9,6 +9,7 @@ import pytest
 from backend.perform.collisions import Collisions
 from backend.perform.kinematics import pose
 from backend.perform.manner import manner
+from backend.perform.normal_equations import Softness
 from backend.perform.planner import Plan, Setting, Take
 from backend.perform.posture import playing_posture
 from s2c_blender.motion import anatomy
@@ -104,7 +105,7 @@ def test_fingers_that_overlap_are_pushed_apart() -> None:
     dofs = playing_posture(skeleton).dofs[None].copy()
     dofs[..., anatomy.index("index1 abduction")] = np.radians(-14)
     matrix, slope = np.zeros((1, 2, anatomy.DOFS, anatomy.DOFS)), np.zeros((1, 2, anatomy.DOFS))
-    Collisions(skeleton, softness=0.0005, outlier=0.003).add(pose(skeleton, dofs), matrix, slope)
+    Collisions(skeleton, Softness(spread=0.0005, outlier=0.003)).add(pose(skeleton, dofs), (matrix, slope))
     spread = anatomy.index("index1 abduction")
     assert (slope[..., spread] < 0.0).all()  # the gradient asks for more abduction: back to the thumb's side
     assert (matrix[..., spread, spread] > 0.0).all()

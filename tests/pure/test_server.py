@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -19,47 +18,10 @@ from s2c_blender.wire.messages import (
     JobCancelled,
     Progress,
     Shutdown,
-    Warned,
-    decode,
     encode,
 )
 from tests import midi_files
-
-
-class Server:
-    """A backend on pipes; reading waits for the next line."""
-
-    def __init__(self, session: Path, *, code: str | None = None):
-        start = ["-c", code] if code else ["-m", "backend", "serve", "--session", str(session)]
-        self.session = session
-        self.log = open(session / "log", "wb")  # noqa: SIM115 - the child writes there as long as it lives
-        self.child = subprocess.Popen(
-            [sys.executable, "-s", "-u", *start],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.log,
-            cwd=process.ROOT,
-            env=process.environment(),
-        )
-
-    def say(self, line):
-        self.child.stdin.write((line if isinstance(line, bytes) else encode(line).encode()) + b"\n")
-        self.child.stdin.flush()
-
-    def hear(self):
-        line = self.child.stdout.readline()
-        assert line, f"the backend ended: {(self.session / 'log').read_text()}"
-        return decode(line)
-
-    def hear_outcome(self):
-        while isinstance(message := self.hear(), Progress | Warned):
-            pass
-        return message
-
-    def end(self):
-        self.child.stdin.close()
-        assert self.child.wait(10) == 0
-        assert self.child.stdout.read() == b""
+from tests.served import Server
 
 
 @pytest.fixture
@@ -82,7 +44,9 @@ def test_hello_comes_within_a_second_and_says_what_this_is(tmp_path):
     server.end()
     assert isinstance(hello, Hello)
     assert hello.protocol == PROTOCOL and hello.level in ("built-in", "full")
-    assert hello.version and hello.models == ("planner",) and "cpu" in hello.devices
+    assert hello.version and hello.devices[0] == "cpu"
+    assert hello.models == (("planner",) if hello.missing else ("planner", "s2c"))
+    assert (hello.level == "full") == (not hello.missing)
     assert took < 1.0
 
 
@@ -147,7 +111,7 @@ def test_stray_prints_cannot_break_the_protocol(tmp_path):
     code = """
 import os, pathlib, sys
 from backend import pipeline, server
-def generate(request, listener):
+def generate(request, listener, models):
     print("a stray print")
     os.write(1, b"a stray C library")
     os.system("echo a stray child")
@@ -167,7 +131,7 @@ def test_a_bug_in_a_job_is_said_so_and_logged_and_the_backend_lives(tmp_path):
     code = """
 import pathlib, sys
 from backend import pipeline, server
-def generate(request, listener):
+def generate(request, listener, models):
     return 1 / 0
 pipeline.generate = generate
 sys.exit(server.serve(pathlib.Path(".")))
@@ -186,7 +150,7 @@ BUSY = """
 import pathlib, sys, time
 from backend import pipeline, server
 from s2c_blender.wire.errors import Cancelled
-def generate(request, listener):
+def generate(request, listener, models):
     listener.report("solving", 0, 1)
     while not listener.cancelled():
         time.sleep(0.001)
@@ -229,7 +193,7 @@ def test_one_long_stage_does_not_flood_the_wire(tmp_path):
     code = """
 import pathlib, sys
 from backend import pipeline, server
-def generate(request, listener):
+def generate(request, listener, models):
     for number in range(100_000):
         listener.report("solving", number + 1, 100_000)
     return pathlib.Path(request.output)
@@ -244,3 +208,61 @@ sys.exit(server.serve(pathlib.Path(".")))
         heard.append(message.done)
     assert heard[0] == 1 and heard[-1] == 100_000 and len(heard) < 100
     server.end()
+
+
+def test_where_torch_is_missing_hello_says_so_and_s2c_is_refused_with_what_to_do(tmp_path):
+    code = """
+import pathlib, sys
+from backend import config, server
+config.missing_packages = lambda *_: ("torch", "safetensors")
+sys.exit(server.serve(pathlib.Path(".")))
+"""
+    server = Server(tmp_path, code=code)
+    hello = server.hear()
+    assert hello.missing == ("torch", "safetensors") and hello.models == ("planner",) and hello.level == "built-in"
+    server.say(generate(tmp_path, tmp_path / "a.wav", prior="s2c", checkpoint=str(tmp_path)))
+    failed = server.hear_outcome()
+    assert failed.code == "no-torch" and "torch, safetensors" in failed.message and "preferences" in failed.hint
+    server.end()
+
+
+HOLDING = """
+import pathlib, sys
+from backend import pipeline, server
+class Device:
+    compiles = False
+    def free_memory(self):
+        print("freed", file=sys.stderr, flush=True)
+def generate(request, listener, models):
+    models._held = models._held or (object(), Device())
+    return pathlib.Path(request.output)
+pipeline.generate = generate
+sys.exit(server.serve(pathlib.Path("."), idle=IDLE))
+"""
+
+
+def test_a_model_is_let_go_when_no_job_comes_for_a_while_and_only_then(tmp_path):
+    server = Server(tmp_path, code=HOLDING.replace("IDLE", "0.4"))
+    server.hear()
+    for _ in range(3):
+        server.say(generate(tmp_path, "x"))
+        assert isinstance(server.hear(), Finished)
+        assert not server.said_in_log("freed")
+    deadline = time.monotonic() + 5.0
+    while not server.said_in_log("freed"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert server.said_in_log("idle for 0.4 s")
+    server.say(generate(tmp_path, "x"))
+    assert isinstance(server.hear(), Finished)
+    server.end()
+
+
+def test_a_held_model_keeps_no_backend_alive(tmp_path):
+    server = Server(tmp_path, code=HOLDING.replace("IDLE", "60.0"))
+    server.hear()
+    server.say(generate(tmp_path, "x"))
+    server.hear()
+    began = time.perf_counter()
+    server.end()
+    assert time.perf_counter() - began < 1.0

@@ -75,6 +75,16 @@ def test_a_checkpoint_moved_as_stored_makes_the_take_that_a_whole_one_makes(tmp_
     assert np.array_equal(one.pose, other.pose)
 
 
+def test_what_is_computed_once_a_take_keeps_all_its_digits() -> None:
+    hand = random_model(SMALL).denoiser.hand(0)
+    before = {name: value.clone() for name, value in hand.state_dict().items()}
+    hand.set_precision(torch.bfloat16, once=torch.float32)
+    for name, value in hand.state_dict().items():
+        once = name.startswith(("condition.", "remap.", "entry."))
+        assert value.dtype == (torch.float32 if once else torch.bfloat16)
+        assert not once or torch.equal(value, before[name])
+
+
 def test_a_checkpoint_that_is_cut_off_is_refused_by_name(tmp_path: Path) -> None:
     import_checkpoint(write_experiment(tmp_path / "experiment", SMALL), tmp_path / "ours")
     file = tmp_path / "ours" / "left.safetensors"

@@ -11,13 +11,13 @@ torch = pytest.importorskip("torch", reason="torch is installed for Python 3.11 
 from torch import Tensor  # noqa: E402
 
 from backend.device import Device  # noqa: E402
-from backend.s2c.config import DEFAULT_STEPS  # noqa: E402
 from backend.s2c.noise import SeededNoise  # noqa: E402
 from backend.s2c.sampler import Sampler  # noqa: E402
 from backend.s2c.schedule import NoiseSchedule  # noqa: E402
 from backend.s2c.scheduler import DPMScheduler  # noqa: E402
 from backend.s2c.take import SamplingSettings, sample_take  # noqa: E402
 from backend.s2c.windows import Stitch, TakeModel, WindowBatches, Windows  # noqa: E402
+from s2c_blender.wire.messages import DEFAULT_STEPS  # noqa: E402
 from tests.s2c_models import SMALL, random_model  # noqa: E402
 
 torch.set_num_threads(1)  # many threads are slow beside other work
@@ -55,7 +55,7 @@ def roughness_at_joints(pose: np.ndarray, windows: Windows) -> float:
 
 
 def sampled_together(seed: int) -> np.ndarray:
-    batches = WindowBatches(len(WINDOWS), 8, free=lambda: None, cancelled=lambda: False)
+    batches = WindowBatches(len(WINDOWS), 8, free=lambda: None, cancelled=lambda: False, tell=lambda done, count: None)
     take = TakeModel(random_model(SMALL), WINDOWS, batches, device=CPU.torch)
     take.listen(torch.zeros(WINDOWS.frames * 16000 // 30))
     take.denoise = smooth_motion

@@ -79,11 +79,11 @@ def steps() -> Iterator[float]:
     window.press(bpy.ops.s2c.generate)
     ticks, last, taken = [], time.perf_counter(), 0
     _, area = window.window_and_area()
-    while pump.current().phase.value == "working" and pump.current().fraction < 0.85:
+    while pump.current().phase.value == "working" and pump.current().fraction < 0.5:  # in good time before its end
         yield 0.01
         ticks.append(time.perf_counter() - last)
         fraction = pump.current().fraction
-        if fraction > 0.25 * (taken + 1) and taken < 3:
+        if fraction > 0.15 * (taken + 1) and taken < 3:
             taken += 1
             area.spaces.active.region_3d.view_distance *= 1.2  # the person turns the view meanwhile
             window.picture(OUT / f"5_working_{taken}.png")

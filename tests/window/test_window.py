@@ -10,18 +10,27 @@ from pathlib import Path
 
 import pytest
 
-DRIVER = Path(__file__).with_name("drive_panel.py")
+from tests import wav_files
+
+HERE = Path(__file__).parent
 BLENDER = os.environ.get("PIANO_HANDS_WINDOWED_BLENDER", "")
+PYTHON = os.environ.get("PIANO_HANDS_FULL_PYTHON", "")
+needs_a_window = pytest.mark.skipif(not BLENDER, reason="PIANO_HANDS_WINDOWED_BLENDER names no Blender that can open a window")
 
 
-@pytest.mark.skipif(not BLENDER, reason="PIANO_HANDS_WINDOWED_BLENDER names no Blender that can open a window")
+def driven(driver: str, out: Path) -> dict:
+    """Run a driver in Blender; what it found."""
+    command = [*shlex.split(BLENDER), "--python", str(HERE / driver), "--", str(out)]
+    subprocess.run(command, cwd=HERE.parents[1], timeout=600, check=True)
+    figures = json.loads((out / "figures.json").read_text())
+    assert figures.get("ok"), figures.get("error")
+    return figures
+
+
+@needs_a_window
 def test_a_persons_way_through_the_panel(tmp_path):
     """Bad piece, cancel, a take that waits for Edit Mode to end, undo, redo, quit while working; Blender ticks on meanwhile."""
-    subprocess.run(
-        [*shlex.split(BLENDER), "--python", str(DRIVER), "--", str(tmp_path)], cwd=DRIVER.parents[2], timeout=600, check=True
-    )
-    figures = json.loads((tmp_path / "figures.json").read_text())
-    assert figures.get("ok"), figures.get("error")
+    figures = driven("drive_panel.py", tmp_path)
     assert figures["after undo"] == figures["before"]
     assert figures["after redo"] == figures["after"]
     assert figures["left behind"] == []
@@ -30,3 +39,20 @@ def test_a_persons_way_through_the_panel(tmp_path):
     while Path(f"/proc/{figures['backend left at work']}").exists():
         assert time.monotonic() < deadline, "the backend outlived Blender"
         time.sleep(0.05)
+
+
+@needs_a_window
+@pytest.mark.skipif(not PYTHON, reason="PIANO_HANDS_FULL_PYTHON names no Python with torch that the windowed Blender can start")
+def test_a_persons_way_to_s2c(tmp_path):
+    """No Python, a wrong one, one with torch, the choice, a checkpoint, cancel, a take from a recording."""
+    pytest.importorskip("torch", reason="a checkpoint is made with torch")
+    from tests import tiny_s2c
+
+    tiny_s2c.checkpoint(tmp_path / "checkpoint")
+    wav_files.recording(tmp_path / "music.wav", seconds=6.0)
+    (tmp_path / "python.txt").write_text(PYTHON)
+    figures = driven("drive_s2c.py", tmp_path)
+    assert figures["sound"] == "music.wav" and figures["keys that move"] == 0
+    stages = figures["seconds to each stage"]
+    assert "sampling" in stages and "loading" not in stages
+    assert figures["seconds to cancel"] < 5.0

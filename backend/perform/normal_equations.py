@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Terms that count at some frames only: each says that something falls short, and which way each degree of freedom mends it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+System = tuple[Array, Array]  # matrix (N, H, D, D) and slope (N, H, D) of the normal equations
+
+
+@dataclass(frozen=True)
+class Softness:
+    """Metres: `spread` is the standard deviation of what falls short; from `outlier` on it pulls no harder."""
+
+    spread: float
+    outlier: float
+
+    def add(self, system: System, where: tuple[Index, Index], rows: Array, short: Array, *, hardness: Array | float = 1.0) -> None:
+        """Add `short` (M,), negative metres, at frames and hands `where`, mended along rows (M, D)."""
+        weight = (hardness / self.spread) ** 2 / np.maximum(1.0, np.abs(short) / self.outlier)
+        matrix, slope = system
+        frame, hand = where
+        place = 2 * frame + hand
+        order = np.argsort(place, kind="stable")
+        rows, weight, place = rows[order], weight[order, None], place[order]
+        weighted = weight * rows
+        first = np.flatnonzero(np.diff(place, prepend=-1))  # several of one hand at one frame add up
+        at = place[first] // 2, place[first] % 2
+        matrix[at] += np.add.reduceat(weighted[:, :, None] * rows[:, None, :], first, axis=0)
+        slope[at] += np.add.reduceat(weighted * short[order, None], first, axis=0)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the panel advises, each in one sentence: how to get S2C, and which file goes with which prior. No bpy."""
+
+from pathlib import Path
+
+from ..wire.errors import PianoHandsError
+from ..wire.messages import Hello, Prior
+
+_MIDI = {".mid", ".midi", ".rmi"}
+_SOUND = {".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma"}
+
+
+def lacking(answer: Hello | PianoHandsError | None, python: Path | None) -> str | None:
+    """What is missing for S2C and what to do; None where it can be used.
+
+    `answer`: what the backend of `python` (None: Blender's own) said of itself, None while it has said nothing.
+    """
+    if isinstance(answer, Hello) and "s2c" in answer.models:
+        return None
+    if python is None:
+        return "S2C, for recordings, needs a Python with torch: name one in the preferences."
+    if answer is None:
+        return "Asking the Python in the preferences what it can do."
+    if isinstance(answer, PianoHandsError):
+        return f"S2C: {answer.message} {answer.hint}".strip()
+    return f"S2C: the Python in the preferences lacks {', '.join(answer.missing)}. Install there, then look again."
+
+
+def mismatch(piece: str, prior: Prior) -> str | None:
+    """Why a file, by its name, is nothing for a prior; None where it is, or where there is none."""
+    suffix = Path(piece).suffix.lower()
+    if prior == "planner" and suffix in _SOUND:
+        return "A recording needs S2C; the planner plays MIDI files."
+    if prior == "s2c" and suffix in _MIDI:
+        return "S2C listens to a recording; MIDI files are for the planner."
+    if prior == "s2c" and suffix in _SOUND - {".wav"}:
+        return "S2C reads WAV files so far: save the recording as one."
+    return None

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of the panel about the prior: the choice where the backend has one, else what is missing for it."""
+
+import bpy
+
+from ..jobs import pump
+from ..preferences import chosen_python, extension_id, user_folder
+from ..properties import settings_of
+from ..wire.messages import Hello
+from .advice import lacking, mismatch
+from .text import wrapped
+
+
+def missing(context: bpy.types.Context) -> str | None:
+    """What is missing for S2C, in one sentence; asks the Python named in the preferences when nobody has yet."""
+    python = chosen_python(context)
+    if python is not None:
+        pump.ask_soon(python, sessions=lambda: user_folder("sessions"))
+    return lacking(pump.answer(python), python)
+
+
+def draw_prior(layout: bpy.types.UILayout, context: bpy.types.Context, *, width: int) -> None:
+    """The choice and S2C's own fields. Where S2C cannot be had, nothing; but a scene that asks for it says why and lets go."""
+    settings = settings_of(context.scene)
+    wanting = missing(context)
+    wrong = mismatch(settings.piece, settings.prior)
+    if wanting is None or settings.prior == "s2c":
+        layout.row().prop(settings, "prior", expand=True)
+    if settings.prior == "s2c" and wanting is None:
+        column = layout.column(align=True)
+        column.prop(settings, "checkpoint", text="", placeholder="Checkpoint folder", icon="FILE_FOLDER")
+        column.prop(settings, "mano", text="", placeholder="MANO (optional)", icon="FILE")
+        column.prop(settings, "steps")
+    if wrong is not None:
+        wrapped(layout, wrong, width=width, icon="ERROR")
+    if wanting is not None and (settings.prior == "s2c" or wrong is not None):
+        draw_missing(layout, wanting, context, width=width)
+
+
+def draw_hint(layout: bpy.types.UILayout, context: bpy.types.Context, *, width: int) -> None:
+    """What S2C would need, where `draw_prior` had no reason to say it."""
+    settings = settings_of(context.scene)
+    wanting = missing(context)
+    if wanting is not None and settings.prior == "planner" and mismatch(settings.piece, settings.prior) is None:
+        draw_missing(layout, wanting, context, width=width)
+
+
+def draw_state(layout: bpy.types.UILayout, context: bpy.types.Context, *, width: int) -> None:
+    """Whether S2C can be used, and on what."""
+    wanting = missing(context)
+    if wanting is not None:
+        draw_missing(layout, wanting, context, width=width)
+        return
+    answer = pump.answer(chosen_python(context))
+    devices = ", ".join(answer.devices) if isinstance(answer, Hello) else ""
+    layout.label(text=f"S2C can be used, on {devices}", icon="CHECKMARK", translate=False)
+
+
+def draw_missing(layout: bpy.types.UILayout, wanting: str, context: bpy.types.Context, *, width: int) -> None:
+    """The sentence, and the button that helps."""
+    wrapped(layout, wanting, width=width, icon="INFO")
+    if chosen_python(context) is not None:
+        layout.operator("s2c.look_at_python", icon="FILE_REFRESH")
+    elif extension_id():
+        layout.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES").module = extension_id()

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of command lines that make takes: which prior, and what S2C needs."""
+
+import argparse
+from pathlib import Path
+from typing import get_args
+
+from .messages import DEFAULT_STEPS, Compatibility, Prior
+
+
+def add_prior(parser: argparse.ArgumentParser) -> None:
+    """As in a Generate message; `checkpoint` and `mano` are Paths or None."""
+    parser.add_argument("--prior", choices=get_args(Prior), default="planner", help="planner for MIDI, s2c for WAV (planner)")
+    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: the folder that import-checkpoint wrote")
+    parser.add_argument("--mano", type=Path, metavar="FILE", help="for s2c: your MANO_RIGHT.pkl, whose mean pose it builds on")
+    parser.add_argument(
+        "--steps", type=int, default=DEFAULT_STEPS, metavar="N", help=f"for s2c: steps of the sampling ({DEFAULT_STEPS})"
+    )
+    parser.add_argument(
+        "--compatibility",
+        choices=get_args(Compatibility),
+        default="none",
+        help="for s2c: reference does what the published scripts do, their slips included (none)",
+    )

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel's advice: always one sentence that says what is missing and what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from s2c_blender.ui.advice import lacking, mismatch
+from s2c_blender.wire.errors import PianoHandsError
+from s2c_blender.wire.messages import PROTOCOL, Hello
+
+PYTHON = Path("/opt/python")
+FULL = Hello(PROTOCOL, "0.1.0", "3.11.7", "full", ("cpu",), ("planner", "s2c"))
+BARE = Hello(PROTOCOL, "0.1.0", "3.11.7", "built-in", ("cpu",), ("planner",), ("torch", "transformers"))
+
+
+@pytest.mark.parametrize("python", [None, PYTHON])
+def test_where_s2c_can_be_used_nothing_is_missing(python):
+    assert lacking(FULL, python) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "python", "words"),
+    [
+        (None, None, "name one in the preferences"),
+        (BARE, None, "name one in the preferences"),
+        (None, PYTHON, "Asking"),
+        (BARE, PYTHON, "lacks torch, transformers. Install there"),
+        (PianoHandsError("no-python", "It could not be started.", "Choose another."), PYTHON, "not be started. Choose another."),
+    ],
+)
+def test_what_is_missing_is_said_with_what_to_do(answer, python, words):
+    said = lacking(answer, python)
+    assert said is not None and words in said and "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("piece", "prior", "words"),
+    [
+        ("", "planner", None),
+        ("", "s2c", None),
+        ("a.MID", "planner", None),
+        ("a.wav", "s2c", None),
+        ("no suffix", "planner", None),
+        ("a.WAV", "planner", "needs S2C"),
+        ("a.mp3", "planner", "needs S2C"),
+        ("a.mid", "s2c", "for the planner"),
+        ("a.flac", "s2c", "WAV"),
+    ],
+)
+def test_which_file_goes_with_which_prior(piece, prior, words):
+    said = mismatch(piece, prior)
+    assert (said is None) if words is None else (said is not None and words in said)
