@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""F-curves of the piano keys: the profile of `motion.key_motion` as Bezier keys at sub-frame times."""
+"""F-curves of the piano keys: the profile of `motion.key_motion` at the frames of the hands."""
 
 from collections.abc import Mapping
 
