@@ -3,9 +3,11 @@
 
 import importlib.util
 import platform
+import sys
 import tomllib
 from pathlib import Path
 
+from s2c_blender.wire import places
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.messages import PROTOCOL, Hello
 
@@ -63,4 +65,10 @@ def hello() -> Hello:
         devices=("cpu",) if missing else devices(),
         models=("planner",) if missing else ("planner", "s2c"),
         missing=missing,
+        checkpoint=own_checkpoint() is not None,
     )
+
+
+def own_checkpoint() -> Path | None:
+    """The checkpoint that setup put beside this Python's environment."""
+    return places.made_checkpoint(Path(sys.prefix).parent)
