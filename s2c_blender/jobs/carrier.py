@@ -11,7 +11,7 @@ from ..wire.errors import PianoHandsError, write_failed
 from ..wire.messages import Chunk, FileBegins, Finished, Generate, Message, Progress, Received
 from ..wire.transfer import LARGEST_RESULT, LARGEST_UPLOAD, Incoming, Outgoing, bad_transfer
 
-SENDING, FETCHING = "sending", "fetching"  # stages
+SENDING, FETCHING = TRAVELS = ("sending", "fetching")  # stages that are no part of the work
 
 
 class Carrier:

@@ -29,13 +29,11 @@ class Remote:
 
     @staticmethod
     def parse(text: str) -> "Remote":
-        """Raises PianoHandsError('bad-command')."""
+        """Words in quotes stay together."""
         try:
             words = shlex.split(text, posix=os.name != "nt")
-        except ValueError as error:
-            raise PianoHandsError(
-                "bad-command", f"The command in the preferences cannot be read: {error}.", "Close its quotes."
-            ) from error
+        except ValueError:  # a quote that is not closed, as while somebody types
+            words = text.split()
         return Remote(tuple(word.strip('"') if os.name == "nt" else word for word in words))
 
 
