@@ -75,6 +75,11 @@ class Environment:
         folder.ready = True
         folder.save()
 
+    def add_command(self) -> Path:
+        """Install the program itself, so that `piano-hands serve` works from any folder; returns the command's path."""
+        self._pip(["--no-deps", "--force-reinstall", *self.sources.options(), str(ROOT)])
+        return self.python.with_name("piano-hands.exe" if os.name == "nt" else "piano-hands")
+
     def _check_space(self) -> None:
         needed = max(0, self.build.disk - size_of(self.folder.path / places.ENVIRONMENT)) + _SPARE
         free = shutil.disk_usage(self.folder.path).free
