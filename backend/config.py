@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What this backend is and can do, and the limits it keeps to. Never imports torch: it only looks whether it is there."""
 
+import importlib.metadata
 import importlib.util
 import platform
 import sys
@@ -31,8 +32,11 @@ FULL_LEVEL = ("torch", "transformers", "safetensors")  # what S2C imports
 
 
 def version() -> str:
-    """The extension's version, from its manifest."""
-    with open(ROOT / "blender_manifest.toml", "rb") as file:
+    """The extension's version: from its manifest, or where pip installed the backend, from pip's."""
+    manifest = ROOT / "blender_manifest.toml"
+    if not manifest.exists():
+        return importlib.metadata.version("piano-hands")
+    with open(manifest, "rb") as file:
         return str(tomllib.load(file)["version"])
 
 

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from s2c_blender.wire import places
+from s2c_blender.wire.errors import PianoHandsError
 
 from .setup import pins
 from .setup.builds import BUILDS, Machine, fitting
@@ -64,6 +65,8 @@ def _shown(look: Callable[[], Finding | list[Finding]]) -> list[Finding]:
         found = look()
     except ModuleNotFoundError as error:
         found = Finding(False, f"the rest cannot be tried without {error.name}")
+    except PianoHandsError as error:
+        found = Finding(False, error.message, error.hint)
     except Exception as error:  # a doctor that falls ill helps nobody
         found = Finding(
             False, f"{type(error).__name__}: {error}", "Install the extension again, or copy all this and send it to us."
@@ -140,8 +143,7 @@ def _planner() -> Finding:
 
 def _full(folder: Path) -> list[Finding]:
     python = places.made_python(folder) or Path(sys.executable)
-    wanted = pins.read_pins()
-    versions = dict(pin.split("==", 1) for pin in (wanted.torch, *wanted.others) if "==" in pin)
+    versions = _pinned()
     remedy = f"Run: python -m backend setup --into FOLDER   (in {pins.ROOT})"
     command = [str(python), "-s", "-m", "backend.probe", *versions]
     told = subprocess.run(command, cwd=pins.ROOT, capture_output=True, text=True, timeout=_PATIENCE, check=False)
@@ -158,11 +160,21 @@ def _full(folder: Path) -> list[Finding]:
     for name, version in packages.items():
         if version is not None:
             pinned = versions[name]
-            other = version.partition("+")[0] != pinned
+            other = pinned is not None and version.partition("+")[0] != pinned
             found.append(Finding(not other, f"{name} {version}{f' instead of {pinned}' if other else ''}", remedy))
     if packages["torch"] is not None:
         found += _torch(packages["torch"], answer["torch"], remedy)
     return found
+
+
+def _pinned() -> Mapping[str, str | None]:
+    """Packages of the full level and their versions; where pip installed the backend, the pins are not with it."""
+    if not (pins.ROOT / "pyproject.toml").exists():
+        from . import config
+
+        return dict.fromkeys(config.FULL_LEVEL)
+    wanted = pins.read_pins()
+    return dict(pin.split("==", 1) for pin in (wanted.torch, *wanted.others) if "==" in pin)
 
 
 def _carried(name: str) -> bool:
