@@ -323,7 +323,7 @@ def stage_files(stage: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "requirements.txt")
     for name in ("s2c_blender", "backend", "rigs", "wheels"):
         shutil.copytree(ROOT / name, stage / name, ignore=ignored)
-    for name in ("blender_manifest.toml", "LICENSE", "README.md"):
+    for name in ("blender_manifest.toml", "pyproject.toml", "LICENSE", "README.md"):  # pyproject: the pins, for setup
         shutil.copy2(ROOT / name, stage)
     (stage / "__init__.py").write_text(
         "# SPDX-License-Identifier: GPL-3.0-or-later\n"

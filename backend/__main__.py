@@ -18,16 +18,8 @@ def main(arguments: list[str] | None = None) -> int:
         description="From a MIDI file to two hands that play it, with NumPy and mido alone; by S2C from a recording, with torch.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_generate(commands)
-    _add_reassign(commands)
-    _add_serve(commands)
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] != ["serve"]:  # which must answer at once
-        from . import fingering_command, mesh_command, model_command
-
-        fingering_command.add_parser(commands)
-        mesh_command.add_parser(commands)
-        model_command.add_parsers(commands)
+    _add_commands(commands, arguments[0] if arguments else "")
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -37,6 +29,28 @@ def main(arguments: list[str] | None = None) -> int:
     except (Cancelled, KeyboardInterrupt):
         print("cancelled; nothing was written", file=sys.stderr)
         return 130
+
+
+def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", wanted: str) -> None:
+    """All of them, but for those that must answer at once, or with nothing installed: these alone."""
+    if wanted == "serve":
+        _add_serve(commands)
+        return
+    from . import doctor
+    from .setup import command as setup
+
+    setup.add_parser(commands)
+    doctor.add_parser(commands)
+    if wanted in ("setup", "doctor"):
+        return
+    from . import fingering_command, mesh_command, model_command
+
+    _add_generate(commands)
+    _add_reassign(commands)
+    _add_serve(commands)
+    fingering_command.add_parser(commands)
+    mesh_command.add_parser(commands)
+    model_command.add_parsers(commands)
 
 
 def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What this backend is and can do, and the limits it keeps to. Never imports torch: it only looks whether it is there."""
 
+import importlib.metadata
 import importlib.util
 import platform
+import sys
 import tomllib
 from pathlib import Path
 
+from s2c_blender.wire import places
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.messages import PROTOCOL, Hello
 
@@ -29,8 +32,11 @@ FULL_LEVEL = ("torch", "transformers", "safetensors")  # what S2C imports
 
 
 def version() -> str:
-    """The extension's version, from its manifest."""
-    with open(ROOT / "blender_manifest.toml", "rb") as file:
+    """The extension's version: from its manifest, or where pip installed the backend, from pip's."""
+    manifest = ROOT / "blender_manifest.toml"
+    if not manifest.exists():
+        return importlib.metadata.version("piano-hands")
+    with open(manifest, "rb") as file:
         return str(tomllib.load(file)["version"])
 
 
@@ -63,4 +69,10 @@ def hello() -> Hello:
         devices=("cpu",) if missing else devices(),
         models=("planner",) if missing else ("planner", "s2c"),
         missing=missing,
+        checkpoint=own_checkpoint() is not None,
     )
+
+
+def own_checkpoint() -> Path | None:
+    """The checkpoint that setup put beside this Python's environment."""
+    return places.made_checkpoint(Path(sys.prefix).parent)

@@ -22,6 +22,7 @@ def generate(request: Generate, listener: Listener, models: KeptModel | None = N
 
     `models` keeps a model for later jobs. Raises PianoHandsError for what the person can mend, Cancelled when told to stop.
     """
+    request = _with_own_checkpoint(request)
     check_settings(request)
     output = Path(request.output)
     audio = Path(request.audio_output) if request.audio_output else None
@@ -44,6 +45,11 @@ def generate(request: Generate, listener: Listener, models: KeptModel | None = N
             raise Cancelled
     listener.report("saving", 1, 1)
     return output
+
+
+def _with_own_checkpoint(request: Generate) -> Generate:
+    own = config.own_checkpoint() if request.prior == "s2c" and request.checkpoint is None else None
+    return replace(request, checkpoint=str(own)) if own else request
 
 
 def check_settings(request: Generate) -> None:

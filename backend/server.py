@@ -15,7 +15,9 @@ from typing import TextIO
 
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
 from s2c_blender.wire.messages import (
+    Chunk,
     Failed,
+    FileBegins,
     Finished,
     Generate,
     JobCancelled,
@@ -29,9 +31,13 @@ from s2c_blender.wire.messages import (
 
 from . import config
 from .kept_model import KeptModel
+from .uploads import Uploads
 
 REPORT_INTERVAL = 0.05  # seconds between two progress messages of one stage
+LONGEST_LINE = 262_144  # bytes; the longest message, a chunk of a file, has a sixth of that
+_WAITING = 4 * LONGEST_LINE  # bytes taken in while a job runs; more waits in the pipe
 _CHUNK = 65536
+_SHOWN = 100  # bytes of a line that is too long
 _GLANCE = 0.05  # seconds between two looks at a pipe, where no call waits for it
 
 
@@ -42,28 +48,41 @@ def serve(session: Path, *, idle: float = config.IDLE_SECONDS) -> int:
     """
     write = _claim_stdout()
     commands = _Commands(sys.stdin.fileno())
-    models = KeptModel()
+    models, uploads = KeptModel(), Uploads()
 
     def send(message: Message) -> None:
         write.write(encode(message) + "\n")
         write.flush()
 
     send(config.hello())
-    while (line := _next_line(commands, models, idle)) is not None:
-        if not line.strip():
-            continue
-        try:
-            command = decode(line)
-        except PianoHandsError as error:
-            send(_failure(None, error))
-            continue
-        if isinstance(command, Shutdown):
-            break
-        if isinstance(command, Generate):
-            send(_run(command, _Job(command.job, session, send=send, ended=commands.ended), models))
-        else:
-            send(_failure(None, PianoHandsError("bad-message", f"Not a command: {type(command).__name__}.")))
+    try:
+        while (line := _next_line(commands, models, idle)) is not None:
+            if not line.strip():
+                continue
+            try:
+                command = decode(line)
+            except PianoHandsError as error:
+                send(_failure(None, error))
+                continue
+            if isinstance(command, Shutdown):
+                break
+            if isinstance(command, Generate):
+                send(_run(command, _Job(command.job, session, send=send, ended=commands.ended), models, uploads))
+            else:
+                send(_take_in(command, uploads))
+    finally:
+        uploads.close()
     return 0
+
+
+def _take_in(command: Message, uploads: Uploads) -> Message:
+    """A piece of an upload."""
+    if not isinstance(command, FileBegins | Chunk):
+        return _failure(None, PianoHandsError("bad-message", f"Not a command: {type(command).__name__}."))
+    try:
+        return uploads.begin(command) if isinstance(command, FileBegins) else uploads.take(command)
+    except PianoHandsError as error:
+        return _failure(command.job, error)
 
 
 def _next_line(commands: "_Commands", models: KeptModel, idle: float) -> bytes | None:
@@ -72,11 +91,16 @@ def _next_line(commands: "_Commands", models: KeptModel, idle: float) -> bytes |
     return commands.next_line()
 
 
-def _run(request: Generate, job: "_Job", models: KeptModel) -> Message:
+def _run(request: Generate, job: "_Job", models: KeptModel, uploads: Uploads) -> Message:
     from . import pipeline
 
     try:
-        return Finished(request.job, str(pipeline.generate(request, job, models)))
+        if not request.carried:
+            return Finished(request.job, str(pipeline.generate(request, job, models)))
+        request = uploads.received(request)
+        made = pipeline.generate(request, job, models)
+        uploads.send_back(request, job.send, job.ended)
+        return Finished(request.job, made.name)
     except Cancelled:
         return JobCancelled(request.job)
     except PianoHandsError as error:
@@ -94,6 +118,8 @@ def _run(request: Generate, job: "_Job", models: KeptModel) -> Message:
                 "internal", f"Something went wrong inside: {type(error).__name__}: {error}.", "Copy the report and send it to us."
             ),
         )
+    finally:
+        uploads.forget(request.job)
 
 
 class _Job:
@@ -102,8 +128,8 @@ class _Job:
     def __init__(self, name: str, session: Path, *, send: Callable[[Message], None], ended: Callable[[], bool]) -> None:
         self._name = name
         self._cancel_file = session / f"cancel-{name}"
-        self._send = send
-        self._ended = ended
+        self.send = send
+        self.ended = ended
         self._last = ("", -1.0)  # stage and time of the last progress message
 
     def report(self, stage: str, done: int, total: int) -> None:
@@ -112,13 +138,13 @@ class _Job:
         if stage == last_stage and done < total and now - last_time < REPORT_INTERVAL:
             return
         self._last = (stage, now)
-        self._send(Progress(self._name, stage, int(done), int(total)))
+        self.send(Progress(self._name, stage, int(done), int(total)))
 
     def warn(self, warning: PianoHandsError) -> None:
-        self._send(Warned(self._name, warning.code, warning.message, warning.hint))
+        self.send(Warned(self._name, warning.code, warning.message, warning.hint))
 
     def cancelled(self) -> bool:
-        return self._cancel_file.exists() or self._ended()
+        return self._cancel_file.exists() or self.ended()
 
 
 class _Commands:
@@ -130,14 +156,25 @@ class _Commands:
         self._over = False
 
     def next_line(self) -> bytes | None:
-        """Wait for the next line; None at the end."""
-        while b"\n" not in self._read and not self._over:
+        """Wait for the next line; None at the end. Of a line that is too long the beginning alone, which is no message."""
+        while b"\n" not in self._read and not self._over and len(self._read) <= LONGEST_LINE:
             self._take()
+        if b"\n" not in self._read and not self._over:
+            return self._cut_off()
         line, _, self._read = self._read.partition(b"\n")
         return line if line or self._read or not self._over else None
 
+    def _cut_off(self) -> bytes:
+        """Pass over the rest of a line that nobody can mean."""
+        beginning = self._read[:_SHOWN]
+        while b"\n" not in self._read and not self._over:
+            self._read = b""
+            self._take()
+        self._read = self._read.partition(b"\n")[2]
+        return beginning
+
     def ended(self) -> bool:
-        while not self._over and _readable(self._descriptor):
+        while not self._over and len(self._read) < _WAITING and _readable(self._descriptor):
             self._take()
         return self._over
 

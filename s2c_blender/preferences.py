@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The extension's id, its folder for files, and its preferences: a Python with torch, for those who have one."""
+"""The extension's id, its folder for files, and its preferences: which backend is to be started."""
 
+import os
+import sys
 from pathlib import Path
 
 import bpy
+
+from .jobs import process
+from .jobs.process import Remote, Target
+from .ui.advice import setup_command
+from .wire import places
+from .wire.errors import PianoHandsError
 
 
 def extension_id() -> str:
@@ -20,29 +28,55 @@ def user_folder(name: str) -> Path:
     return folder
 
 
+def setup_folder() -> Path:
+    """Where setup makes the full level; nothing is made by asking."""
+    if extension_id():
+        return Path(bpy.utils.extension_path_user(extension_id()))
+    return Path(bpy.app.tempdir) / "piano_hands"
+
+
+def setup_command_here() -> str:
+    return setup_command(Path(sys.executable), process.ROOT, setup_folder(), windows=os.name == "nt")
+
+
 class S2C_AP_preferences(bpy.types.AddonPreferences):
     bl_idname = extension_id() or "piano_hands"
 
     python: bpy.props.StringProperty(
         name="Python",
-        description="Program of a Python environment with torch, transformers and safetensors, for S2C. Empty: Blender's own",
+        description="Program of a Python environment with torch, transformers and safetensors, for S2C. "
+        "Empty: the one that setup made, or Blender's own",
         subtype="FILE_PATH",
+    )
+    command: bpy.props.StringProperty(
+        name="Command",
+        description="Command line that starts the backend on another machine, as: ssh box piano-hands serve. "
+        "Files travel through it. Empty: this machine works",
     )
 
     def draw(self, context: bpy.types.Context) -> None:
-        from .ui.prior import draw_state  # which reads this file
+        from .ui.prior import draw_backend  # which reads this file
 
-        layout = self.layout
-        layout.prop(self, "python")
-        if self.python:
-            draw_state(layout, context, width=context.region.width)
-        else:
-            layout.label(text="Leave it empty to turn MIDI files into takes: nothing else is needed.", icon="INFO")
+        draw_backend(self.layout, self, context, width=context.region.width)
 
 
-def chosen_python(context: bpy.types.Context) -> Path | None:
-    """The Python named in the preferences; None for Blender's own."""
+def chosen_backend(context: bpy.types.Context) -> Target:
+    """What the preferences name: a command, a Python; else the Python that setup made. None for Blender's own."""
     addon = context.preferences.addons.get(extension_id()) if extension_id() else None
-    if addon is None or not addon.preferences or not addon.preferences.python:
+    if addon is None or not addon.preferences:
         return None
-    return Path(bpy.path.abspath(addon.preferences.python))
+    if addon.preferences.command.strip():
+        return Remote.parse(addon.preferences.command)
+    if addon.preferences.python:
+        return Path(bpy.path.abspath(addon.preferences.python))
+    return places.made_python(setup_folder())
+
+
+def check_online(target: Target) -> None:
+    """Raises PianoHandsError('offline') where Blender is not to reach other machines, and this would."""
+    if isinstance(target, Remote) and not bpy.app.online_access:
+        raise PianoHandsError(
+            "offline",
+            "Blender is set to stay offline, and the command in the preferences is for another machine.",
+            "Allow Online Access in Blender's preferences under System, or empty the command.",
+        )

@@ -5,7 +5,7 @@ import bpy
 
 from . import properties
 from .jobs import pump
-from .ops import generate, look_at_python, open_take, report
+from .ops import copy_setup, generate, look_at_python, open_take, report
 from .preferences import S2C_AP_preferences, extension_id
 from .ui import panel
 
@@ -18,6 +18,7 @@ CLASSES: tuple[type, ...] = (
     open_take.S2C_OT_choose_piece,
     open_take.S2C_FH_piece,
     look_at_python.S2C_OT_look_at_python,
+    copy_setup.S2C_OT_copy_setup,
     report.S2C_OT_copy_report,
     report.S2C_OT_open_log,
     panel.S2C_PT_main,

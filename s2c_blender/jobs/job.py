@@ -106,7 +106,7 @@ def death(event: Died) -> PianoHandsError:
     else:
         what, hint = (
             "did not start",
-            "See whether the preferences name a Python of your own; empty is Blender's. Or copy the report.",
+            "See whether the Python or the command in the preferences is right; empty is Blender's own. Or copy the report.",
         )
     return PianoHandsError("backend-died", f"The backend {what} (code {event.exit_code}). {last}".strip(), hint)
 

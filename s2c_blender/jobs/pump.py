@@ -11,20 +11,22 @@ from ..wire.errors import PianoHandsError
 from ..wire.messages import Failed, Hello
 from .client import Backend, Died, Event
 from .job import Job, Phase, death
+from .process import Target
 
 INTERVAL = 0.1  # seconds between two looks
 LOOP_INTERVAL = 0.02  # without a window, where nothing else waits
+CARRY_INTERVAL = 0.005  # while files travel, a chunk a look
 
 #: Puts a finished job's clip into the scene; returns False to be asked again at the next look.
 Place = Callable[[Job], bool]
 
 _backend: Backend | None = None
-_python: Path | None = None
+_python: Target = None
 _job: Job | None = None
-_wanted: tuple[Path | None, Callable[[], Path]] | None = None  # whom a timer will ask, and where sessions go
+_wanted: tuple[Target, Callable[[], Path]] | None = None  # whom a timer will ask, and where sessions go
 _place: Place | None = None
 _watch: Callable[[Job], None] | None = None
-_answers: dict[Path | None, Hello | PianoHandsError] = {}  # what each Python said of itself, or why it said nothing
+_answers: dict[Target, Hello | PianoHandsError] = {}  # what each Python said of itself, or why it said nothing
 
 
 def current() -> Job | None:
@@ -45,7 +47,7 @@ def log_tail() -> str:
     return _backend.log_tail() if _backend else ""
 
 
-def begin(job: Job, *, sessions: Path, python: Path | None, place: Place) -> None:
+def begin(job: Job, *, sessions: Path, python: Target, place: Place) -> None:
     """Hand the job to the backend, starting one if needed. Raises PianoHandsError('no-python', 'no-session')."""
     global _job, _place
     _job, _place = job, place
@@ -57,7 +59,7 @@ def begin(job: Job, *, sessions: Path, python: Path | None, place: Place) -> Non
     _keep_looking()
 
 
-def ask(python: Path | None, *, sessions: Path) -> None:
+def ask(python: Target, *, sessions: Path) -> None:
     """Have a new backend of that Python say what it can do: `answer` has it once it was heard. A running job is left alone."""
     global _backend
     if busy():
@@ -74,7 +76,7 @@ def ask(python: Path | None, *, sessions: Path) -> None:
         _keep_looking()
 
 
-def ask_soon(python: Path | None, *, sessions: Callable[[], Path]) -> None:
+def ask_soon(python: Target, *, sessions: Callable[[], Path]) -> None:
     """For who must not wait nor start anything, as a panel being drawn: ask from a timer, if nobody has yet."""
     global _wanted
     if bpy.app.background or _wanted is not None or busy() or _asking() or python in _answers:
@@ -83,7 +85,7 @@ def ask_soon(python: Path | None, *, sessions: Callable[[], Path]) -> None:
     bpy.app.timers.register(_ask_wanted)
 
 
-def answer(python: Path | None) -> Hello | PianoHandsError | None:
+def answer(python: Target) -> Hello | PianoHandsError | None:
     """What that Python said of itself, or why it could not; None as long as it has not."""
     return _answers.get(python)
 
@@ -110,7 +112,7 @@ def run_to_end() -> None:
             look()
             if _watch is not None and _job is not None:
                 _watch(_job)
-            time.sleep(LOOP_INTERVAL)
+            time.sleep(CARRY_INTERVAL if _carrying() else LOOP_INTERVAL)
     except BaseException:
         stop()  # an interrupt, or a bug in placing the clip: leave no backend at work
         raise
@@ -140,7 +142,7 @@ def stop() -> None:
     _answers.clear()
 
 
-def _start(python: Path | None, sessions: Path) -> Backend:
+def _start(python: Target, sessions: Path) -> Backend:
     """The backend of that Python, running. Raises PianoHandsError('no-python', 'no-session')."""
     global _backend, _python
     if _backend is not None and (not _backend.alive or python != _python):
@@ -154,6 +156,10 @@ def _start(python: Path | None, sessions: Path) -> Backend:
 def _keep_looking() -> None:
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
+
+
+def _carrying() -> bool:
+    return busy() and _backend is not None and _backend.carrying
 
 
 def _asking() -> bool:
@@ -194,6 +200,8 @@ def _ask_wanted() -> None:
 
 def _tick() -> float | None:
     look()
+    if _carrying():
+        return CARRY_INTERVAL  # drawn when it is over: a hundred times a second is no use
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":  # the sidebar alone: a heavy view need not be drawn ten times a second

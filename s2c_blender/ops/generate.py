@@ -11,8 +11,9 @@ from mathutils import Vector
 
 from ..jobs import pump
 from ..jobs.job import Job, Phase
-from ..preferences import chosen_python, user_folder
+from ..preferences import check_online, chosen_backend, user_folder
 from ..properties import settings_of
+from ..ui.prior import has_checkpoint
 from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from ..wire.messages import Generate
@@ -43,7 +44,7 @@ class S2C_OT_generate(bpy.types.Operator):
         if not settings.piece:
             cls.poll_message_set("Choose a MIDI file or a recording first")
             return False
-        if settings.prior == "s2c" and not settings.checkpoint:
+        if settings.prior == "s2c" and not settings.checkpoint and not has_checkpoint(context):
             cls.poll_message_set("Choose the folder of S2C's checkpoint first")
             return False
         return True
@@ -51,7 +52,8 @@ class S2C_OT_generate(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             job = Job(_request(context.scene, self.name), scene_uid=context.scene.session_uid)
-            python = Path(self.python) if self.python else chosen_python(context)
+            python = Path(self.python) if self.python else chosen_backend(context)
+            check_online(python)
             pump.begin(job, sessions=user_folder("sessions"), python=python, place=_place)
         except PianoHandsError as error:
             self.report({"ERROR"}, str(error))
@@ -106,7 +108,7 @@ def _request(scene: bpy.types.Scene, name: str) -> Generate:
         seconds=settings.seconds if settings.limit else None,
         octave=settings.octave / 100,
         prior=settings.prior,
-        checkpoint=bpy.path.abspath(settings.checkpoint) if s2c else None,
+        checkpoint=bpy.path.abspath(settings.checkpoint) if s2c and settings.checkpoint else None,
         mano=bpy.path.abspath(settings.mano) if s2c and settings.mano else None,
         steps=settings.steps,
         compatibility="reference" if settings.as_published else "none",

@@ -4,7 +4,7 @@
 import bpy
 
 from ..jobs import pump
-from ..preferences import chosen_python, user_folder
+from ..preferences import check_online, chosen_backend, user_folder
 from ..wire.errors import PianoHandsError
 
 
@@ -23,7 +23,12 @@ class S2C_OT_look_at_python(bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        python = chosen_python(context)
+        python = chosen_backend(context)
+        try:
+            check_online(python)
+        except PianoHandsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
         pump.ask(python, sessions=user_folder("sessions"))
         if bpy.app.background:
             pump.run_to_end()

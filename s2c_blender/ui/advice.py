@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the panel advises, each in one sentence: how to get S2C, and which file goes with which prior. No bpy."""
+"""What the panel advises, each in one sentence: how to get S2C, which file goes with which prior. No bpy."""
 
+import shlex
 from pathlib import Path
 
+from ..jobs.process import Target
 from ..wire.errors import PianoHandsError
 from ..wire.messages import Hello, Prior
 
@@ -10,7 +12,7 @@ _MIDI = {".mid", ".midi", ".rmi"}
 _SOUND = {".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma"}
 
 
-def lacking(answer: Hello | PianoHandsError | None, python: Path | None) -> str | None:
+def lacking(answer: Hello | PianoHandsError | None, python: Target) -> str | None:
     """What is missing for S2C and what to do; None where it can be used.
 
     `answer`: what the backend of `python` (None: Blender's own) said of itself, None while it has said nothing.
@@ -18,12 +20,21 @@ def lacking(answer: Hello | PianoHandsError | None, python: Path | None) -> str 
     if isinstance(answer, Hello) and "s2c" in answer.models:
         return None
     if python is None:
-        return "S2C, for recordings, needs a Python with torch: name one in the preferences."
+        return "S2C, for recordings, needs a Python with torch: make one by the setup command, or name one in the preferences."
     if answer is None:
         return "Asking the Python in the preferences what it can do."
     if isinstance(answer, PianoHandsError):
         return f"S2C: {answer.message} {answer.hint}".strip()
     return f"S2C: the Python in the preferences lacks {', '.join(answer.missing)}. Install there, then look again."
+
+
+def setup_command(python: Path, root: Path, folder: Path, *, windows: bool) -> str:
+    """One line for a terminal (on Windows: PowerShell) that makes the full level in `folder`."""
+    if windows:
+        quoted = [f"'{str(path).replace(chr(39), 2 * chr(39))}'" for path in (root, python, folder)]
+        return "cd -LiteralPath {}; & {} -m backend setup --into {}".format(*quoted)
+    quoted = [shlex.quote(str(path)) for path in (root, python, folder)]
+    return "cd {} && {} -m backend setup --into {}".format(*quoted)
 
 
 def mismatch(piece: str, prior: Prior) -> str | None:

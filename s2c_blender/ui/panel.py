@@ -4,6 +4,7 @@
 import bpy
 
 from ..jobs import pump
+from ..jobs.carrier import TRAVELS
 from ..jobs.job import Job, Phase
 from ..properties import settings_of
 from .prior import draw_hint, draw_prior
@@ -22,6 +23,8 @@ _STAGE_WORDS = {
     "listening": "Listening",
     "sampling": "Moving the hands",
     "sound": "Making the sound",
+    "sending": "Sending the piece",
+    "fetching": "Fetching the take",
     "saving": "Saving the take",
 }
 
@@ -100,7 +103,8 @@ def _draw_progress(layout: bpy.types.UILayout, job: Job) -> None:
     elif job.phase is Phase.CANCELLING:
         text = "Cancelling"
     else:
-        text = f"{_STAGE_WORDS.get(job.stage, job.stage.capitalize())}  {job.fraction:.0%}"
+        shown = job.stage_fraction if job.stage in TRAVELS else job.fraction
+        text = f"{_STAGE_WORDS.get(job.stage, job.stage.capitalize())}  {shown:.0%}"
     row = column.row(align=True)
     row.scale_y = 1.5
     row.progress(factor=job.fraction, text=text)

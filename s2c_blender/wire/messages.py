@@ -14,7 +14,7 @@ from .errors import PianoHandsError
 from .keyboard import STANDARD_OCTAVE
 
 #: Raised by one whenever a message changes; both sides must say the same number.
-PROTOCOL = 2
+PROTOCOL = 3
 
 #: Of S2C's sampler, DPM-Solver++: the fewest within a degree rms of 1000 steps of DDIM (tests/bench/bench_samplers.py).
 DEFAULT_STEPS = 16
@@ -22,6 +22,7 @@ MOST_STEPS = 1000
 
 Prior: TypeAlias = Literal["planner", "s2c"]
 Compatibility: TypeAlias = Literal["none", "reference"]
+FileRole: TypeAlias = Literal["input", "clip", "sound"]  # the piece goes up; clip and sound come down
 
 _JOB_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -37,13 +38,15 @@ class Hello:
     devices: tuple[str, ...]  # on which models can run
     models: tuple[str, ...]  # motion priors
     missing: tuple[str, ...] = ()  # packages that S2C needs and this Python lacks
+    checkpoint: bool = False  # whether it has a checkpoint of its own, for jobs that name none
 
 
 @dataclass(frozen=True, slots=True)
 class Generate:
     """Turn a MIDI file (planner) or a WAV recording (S2C) into a clip.
 
-    Paths are absolute; a file already at `output` is replaced only by a finished one.
+    Paths are absolute; a file already at `output` is replaced only by a finished one. Where the job is `carried`, the two sides
+    share no disk: the input was sent up before, clip and sound are sent down before the end, and their names are mere names.
     """
 
     job: str
@@ -57,10 +60,40 @@ class Generate:
     seconds: float | None = None  # only so much of the piece, from time zero
     octave: float = STANDARD_OCTAVE  # width of seven white keys, metres
     prior: Prior = "planner"
-    checkpoint: str | None = None  # S2C's folder
+    checkpoint: str | None = None  # S2C's folder, on the backend's machine; None: the one that setup put beside its Python
     mano: str | None = None  # the person's MANO_RIGHT.pkl, on whose mean pose S2C builds; None: our own hand's
     steps: int = DEFAULT_STEPS  # of S2C's sampler
     compatibility: Compatibility = "none"  # "reference": S2C as the published scripts do it
+    carried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileBegins:
+    """A file of `size` bytes comes in chunks; `name` is a plain name."""
+
+    job: str
+    role: FileRole
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The next at most 32 KB of a file, in base64."""
+
+    job: str
+    role: FileRole
+    index: int  # from 0
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """So many chunks of an upload are in: the next may come."""
+
+    job: str
+    role: FileRole
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +146,16 @@ class Failed:
     hint: str
 
 
-Message: TypeAlias = Hello | Generate | Shutdown | Progress | Warned | Finished | JobCancelled | Failed
+Message: TypeAlias = (
+    Hello | Generate | FileBegins | Chunk | Received | Shutdown | Progress | Warned | Finished | JobCancelled | Failed
+)
 
 _NAME_OF: dict[type, str] = {
     Hello: "hello",
     Generate: "generate",
+    FileBegins: "file",
+    Chunk: "chunk",
+    Received: "received",
     Shutdown: "shutdown",
     Progress: "progress",
     Warned: "warning",

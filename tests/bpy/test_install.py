@@ -37,6 +37,22 @@ said["take"] = bpy.context.scene["s2c_take"]
 user = bpy.utils.extension_path_user(ID)
 said["in user folder"] = said["take"].startswith(user)
 said["sessions"] = [path.name for path in sorted(Path(user, "sessions").glob("*/*"))]
+preferences = bpy.context.preferences.addons[ID].preferences
+from bl_ext.user_default.piano_hands.s2c_blender import preferences as ours
+said["nothing made"] = ours.chosen_backend(bpy.context) is None
+bpy.ops.s2c.copy_setup()
+said["command"] = ours.setup_command_here()
+made = Path(user, "environment", "bin")
+made.mkdir(parents=True)
+(made / "python").symlink_to(sys.executable)
+Path(user, "setup.json").write_text('{"format": 1, "made": ["environment"], "ready": true}')
+said["found"] = str(ours.chosen_backend(bpy.context))
+preferences.command = "ssh box piano-hands serve"
+said["remote"] = ours.chosen_backend(bpy.context).words
+try:
+    bpy.ops.s2c.generate()
+except RuntimeError as error:
+    said["offline"] = str(error)
 bpy.ops.preferences.addon_disable(module=ID)
 Path(out).write_text(json.dumps(said))
 sys.stdout.flush()
@@ -72,6 +88,10 @@ def test_installed_from_the_zip_it_plays_a_piece_and_leaves_nothing_when_disable
     assert said["enabled"] == [True, True] and said["preferences"] == ""
     assert said["after disabling"] == [] and not said["property left"]
     assert said["result"] == ["FINISHED"] and said["in user folder"]
+    folder = tmp_path / "user" / "extensions" / ".user" / "user_default" / "piano_hands"
+    assert said["nothing made"] and said["found"] == str(folder / "environment" / "bin" / "python")
+    assert said["command"].endswith(f"-m backend setup --into {folder}")
+    assert said["remote"] == ["ssh", "box", "piano-hands", "serve"] and "offline" in said["offline"]
     assert said["sessions"][:2] == ["backend.log", "events.jsonl"]
 
 

@@ -128,7 +128,7 @@ def test_a_folder_that_cannot_be_written_to(scene, tmp_path):
 def test_a_python_that_is_none(scene, monkeypatch, tmp_path):
     from s2c_blender.ops import generate
 
-    monkeypatch.setattr(generate, "chosen_python", lambda _: tmp_path / "python")
+    monkeypatch.setattr(generate, "chosen_backend", lambda _: tmp_path / "python")
     fails("no-python")
 
 

@@ -68,7 +68,7 @@ def preferences(monkeypatch):
     monkeypatch.setattr(pump, "ask_soon", lambda python, **_: asked.append(python))
 
     def choose(python, answer):
-        monkeypatch.setattr(prior, "chosen_python", lambda _: python)
+        monkeypatch.setattr(prior, "chosen_backend", lambda _: python)
         monkeypatch.setattr(pump, "_answers", {python: answer} if answer else {})
         return asked
 

@@ -141,7 +141,7 @@ def python_without_torch(tmp_path, monkeypatch):
     path.write_text(f'#!/bin/sh\nfor last; do :; done\nexec {sys.executable} -s -u -c {shlex.quote(code)} "$last"\n')
     path.chmod(0o755)
     for module in (generating, looking):
-        monkeypatch.setattr(module, "chosen_python", lambda _: path)
+        monkeypatch.setattr(module, "chosen_backend", lambda _: path)
     return path
 
 

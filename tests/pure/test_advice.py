@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The panel's advice: always one sentence that says what is missing and what to do."""
 
-from pathlib import Path
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from s2c_blender.ui.advice import lacking, mismatch
+from s2c_blender.ui.advice import lacking, mismatch, setup_command
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.messages import PROTOCOL, Hello
 
@@ -32,6 +34,17 @@ def test_where_s2c_can_be_used_nothing_is_missing(python):
 def test_what_is_missing_is_said_with_what_to_do(answer, python, words):
     said = lacking(answer, python)
     assert said is not None and words in said and "\n" not in said
+
+
+def test_the_setup_command_goes_through_a_shell_whole(tmp_path):
+    root, folder = tmp_path / "it's here", tmp_path / "a $folder"
+    (root / "backend").mkdir(parents=True)
+    (root / "backend" / "__main__.py").write_text("import sys; print(sys.argv[1:])")
+    command = setup_command(Path(sys.executable), root, folder, windows=False)
+    said = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == str(["setup", "--into", str(folder)])
+    windows = setup_command(PurePosixPath("p y.exe"), PurePosixPath("it's"), PurePosixPath("user"), windows=True)
+    assert windows == "cd -LiteralPath 'it''s'; & 'p y.exe' -m backend setup --into 'user'"
 
 
 @pytest.mark.parametrize(

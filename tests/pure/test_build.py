@@ -76,7 +76,7 @@ def test_the_zip_mirrors_the_repository(build: ModuleType, tmp_path: Path, monke
         (source / folder).mkdir(parents=True)
     for file in ("s2c_blender/__init__.py", "s2c_blender/__pycache__/a.pyc", "backend/.hidden", "rigs/hand.npz", "wheels/a.whl"):
         (source / file).write_text("x")
-    for file in ("blender_manifest.toml", "LICENSE", "README.md", "build.py"):
+    for file in ("blender_manifest.toml", "pyproject.toml", "LICENSE", "README.md", "build.py"):
         (source / file).write_text("x")
     monkeypatch.setattr(build, "ROOT", source)
     build.stage_files(tmp_path / "stage")
@@ -84,6 +84,7 @@ def test_the_zip_mirrors_the_repository(build: ModuleType, tmp_path: Path, monke
     expected = {
         "__init__.py",
         "blender_manifest.toml",
+        "pyproject.toml",
         "LICENSE",
         "README.md",
         "s2c_blender/__init__.py",

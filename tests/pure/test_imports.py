@@ -137,8 +137,18 @@ def test_only_the_solve_starts_threads_in_the_backend() -> None:
 
 
 def test_nothing_shipped_opens_ports_or_installs() -> None:
-    forbidden = ("multiprocessing", "socket", "socketserver", "http", "asyncio", "pip", "ensurepip")
+    forbidden = ("multiprocessing", "socket", "socketserver", "http.server", "asyncio", "pip", "ensurepip")
     assert not offences(SHIPPED, lambda module: not is_in(module, *forbidden))
+
+
+def test_only_setup_reaches_the_network_and_only_setup_makes_environments() -> None:
+    network = ("http", "urllib.request", "urllib.error", "ftplib", "smtplib", "ssl")
+    found = {name(path) for path in SHIPPED if any(is_in(module, *network) for module, _ in imported(path))}
+    assert found == {"backend/setup/download.py"}
+    found = {name(path) for path in SHIPPED if any(is_in(module, "venv") for module, _ in imported(path))}
+    assert found == {"backend/setup/environment.py"}
+    started = [path for path in SHIPPED if any(is_in(module, "backend.setup") for module, _ in imported(path))]
+    assert {name(path) for path in started if path.parent.name != "setup"} == {"backend/__main__.py", "backend/doctor.py"}
 
 
 def test_nothing_shipped_edits_the_module_search_path_or_runs_text_as_code() -> None:

@@ -32,7 +32,7 @@ def name_python(path: Path) -> None:
     from s2c_blender.ui import prior
 
     for module in (generate, look_at_python, prior):
-        module.chosen_python = lambda _: path
+        module.chosen_backend = lambda _: path
 
 
 def look_again() -> None:
