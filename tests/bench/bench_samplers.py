@@ -207,7 +207,8 @@ def _print(rows: list[Row], path: Array, published: Moments) -> None:
     print(f"Poses spread by {_rms(published.spread):.1f} degrees; the smoothing at the end takes away {_rms(removed):.2f} rms.")
     for name in SAMPLERS:
         good = [row.steps for row in rows if row.sampler == name and row.rms <= BOUND]
-        print(f"{name}: {min(good) if good else 'no'} steps are the fewest within {BOUND:g} degrees rms of 1000 steps of DDIM.")
+        fewest = f"{min(good)} steps are the fewest" if good else "none of these numbers of steps is"
+        print(f"{name}: {fewest} within {BOUND:g} degrees rms of 1000 steps of DDIM.")
 
 
 if __name__ == "__main__":
