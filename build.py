@@ -200,8 +200,9 @@ def check(_options: argparse.Namespace) -> int:
 def pins(*groups: str) -> list[str]:
     """Requirements of the program itself and of the named groups, as far as they are meant for the running Python."""
     project = _project()
-    wanted = [*project["project"]["dependencies"], *(pin for group in groups for pin in project["dependency-groups"][group])]
-    return [pin.partition(";")[0] for pin in wanted if _PYTHON_MARK.search(pin) is None or _PYTHON_MARK.findall(pin) == [RUNNING]]
+    every = [*project["project"]["dependencies"], *(pin for group in groups for pin in project["dependency-groups"][group])]
+    fitting = [pin for pin in every if _PYTHON_MARK.search(pin) is None or _PYTHON_MARK.findall(pin) == [RUNNING]]
+    return list(dict.fromkeys(pin.partition(";")[0] for pin in fitting))
 
 
 def environment(*groups: str) -> str:
@@ -225,7 +226,11 @@ def environment(*groups: str) -> str:
     print(f"installing into {folder.name}: {', '.join(wanted)}", flush=True)
     install = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
     torch = [pin for pin in wanted if pin.startswith("torch==") and pin not in installed]
-    if (torch and _run([*install, *torch]) != 0) or _run([*install, *wanted]) != 0:
+    names: list[str] = _project()["tool"]["piano-hands"]["alone"]
+    alone = [pin for pin in wanted if pin.partition("==")[0] in names]
+    rest = [pin for pin in wanted if pin not in alone]
+    steps = ([*install, *torch] if torch else None, [*install, *rest], [*install, "--no-deps", *alone] if alone else None)
+    if any(_run(step) != 0 for step in steps if step):
         raise Fault("pip could not install the packages above; its own words say why.")
     if "blender" in groups:
         _check_module(str(python))

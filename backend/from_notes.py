@@ -6,11 +6,11 @@ from pathlib import Path
 
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
+from s2c_blender.wire.kind import Kind, kind_of
 from s2c_blender.wire.messages import Generate
 from s2c_blender.wire.notes import NoteEvent, PedalEvent, Score
 
 from . import config
-from .listen.kind import Kind, kind_of
 from .source import Listener
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from backend import devices
-from backend.listen.kind import Kind, kind_of
-from backend.listen.recording import read_wav, wav_duration
+from backend.listen.audio import duration, read_mono
 from s2c_blender.wire.errors import PianoHandsError
+from s2c_blender.wire.kind import Kind, kind_of
 from tests import midi_files, tiny_s2c
 
 
@@ -45,9 +45,9 @@ def test_what_is_not_there_is_nothing(tmp_path: Path) -> None:
 
 def test_the_length_is_told_from_the_head_and_read_block_by_block(tmp_path: Path) -> None:
     path = tiny_s2c.recording(tmp_path / "a.wav", seconds=20.0)
-    assert wav_duration(path) == pytest.approx(20.0)
+    assert duration(path) == pytest.approx(20.0)
     heard: list[tuple[int, int]] = []
-    sound = read_wav(path, rate=16000, tick=lambda done, total: heard.append((done, total)))
+    sound = read_mono(path, rate=16000, tick=lambda done, total: heard.append((done, total)))
     assert len(sound) == 320_000 and 0.1 < np.abs(sound).max() < 1.0
     assert len(heard) == 2 and heard[-1] == (441_000, 441_000)
 
@@ -57,8 +57,8 @@ def test_an_unknown_length_is_taken_from_the_files_size(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[4:8] = data[40:44] = b"\xff\xff\xff\xff"  # as written into a pipe
     path.write_bytes(data)
-    assert wav_duration(path) == pytest.approx(2.0, abs=0.01)
-    assert len(read_wav(path, rate=16000)) == pytest.approx(32_000, abs=2)
+    assert duration(path) == pytest.approx(2.0, abs=0.01)
+    assert len(read_mono(path, rate=16000)) == pytest.approx(32_000, abs=2)
 
 
 @pytest.mark.parametrize("rate", [0, 1, 2**31 - 1])
@@ -67,8 +67,8 @@ def test_absurd_rates_are_refused(tmp_path: Path, rate: int) -> None:
     data = bytearray(path.read_bytes())
     data[24:28] = struct.pack("<I", rate)
     path.write_bytes(data)
-    with pytest.raises(PianoHandsError, match="make no sense"):
-        wav_duration(path)
+    with pytest.raises(PianoHandsError, match="no recording that can be read"):
+        duration(path)
 
 
 @pytest.mark.parametrize(
