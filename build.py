@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from s2c_blender.wire.kind import is_recording
 from tests.tally import Tally, read_record
 
 ROOT = Path(__file__).resolve().parent
@@ -56,7 +57,7 @@ def main() -> int:
 
     add = commands.add_parser("demo", help="a piece becomes a clip, a scene, a video and stills, with its contact scores")
     add.add_argument(
-        "input", nargs="?", type=Path, metavar="INPUT", help="a MIDI file, without it the shipped piece; for s2c a WAV recording"
+        "input", nargs="?", type=Path, metavar="INPUT", help="a MIDI file or a recording, without it the shipped piece"
     )
     add.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where the results go (out)")
     add.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds, from time zero")
@@ -64,6 +65,7 @@ def main() -> int:
     add.add_argument(
         "--prior", choices=("planner", "s2c"), default="planner", help="s2c listens to a recording, with torch (planner)"
     )
+    add.add_argument("--recording", type=Path, metavar="FILE", help="for a MIDI file: sound of it, to which it is aligned")
     add.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: the folder that import-checkpoint wrote")
     add.add_argument("--steps", type=int, metavar="N", help="for s2c: steps of the sampling")
     add.add_argument("--compatibility", choices=("none", "reference"), help="for s2c: reference does what the published scripts do")
@@ -112,8 +114,11 @@ def demo(options: argparse.Namespace) -> int:
         task += ["--seconds", str(options.seconds)]
     if options.no_render:
         task += ["--no-render"]
+    if options.recording:
+        task += ["--recording", str(options.recording.absolute())]
     task += _prior_options(options)
-    full = ("full",) if options.prior == "s2c" else ()  # MIDI needs no torch
+    listens = options.prior == "s2c" or options.recording or is_recording(piece)
+    full = ("full",) if listens else ()  # MIDI alone needs no torch
     if not options.blender:
         return _run([environment("blender", *full), "-m", "s2c_blender.cli", *task])
     blender = checked_blender(options.blender)

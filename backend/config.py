@@ -26,6 +26,9 @@ SMALLEST_OCTAVE, LARGEST_OCTAVE = 0.12, 0.20  # metres; narrow keyboards have 0.
 SLOWEST_FPS, FASTEST_FPS = 1.0, 240.0
 
 FULL_LEVEL = ("torch", "transformers", "safetensors")  # what S2C imports
+HEARING = ("torch", "transkun", "pretty_midi", "mir_eval")  # what finding notes in a recording imports
+HEARING_WORK_PER_SECOND = 0.8  # seconds of work for one of sound on two cores
+HEARING_MEMORY = 1500.0  # MB
 
 
 def version() -> str:
@@ -34,18 +37,27 @@ def version() -> str:
         return str(tomllib.load(file)["version"])
 
 
-def missing_packages() -> tuple[str, ...]:
-    """What S2C needs and this Python has not; nothing is imported to find out."""
-    return tuple(name for name in FULL_LEVEL if importlib.util.find_spec(name) is None)
+def missing_packages(needed: tuple[str, ...] = FULL_LEVEL) -> tuple[str, ...]:
+    """What of `needed` this Python has not; nothing is imported to find out."""
+    return tuple(name for name in needed if importlib.util.find_spec(name) is None)
 
 
 def require_full_level() -> None:
     """Raises PianoHandsError('no-torch')."""
-    missing = missing_packages()
+    _require(FULL_LEVEL, "S2C")
+
+
+def require_hearing() -> None:
+    """Raises PianoHandsError('no-torch')."""
+    _require(HEARING, "Hearing the notes of a recording")
+
+
+def _require(needed: tuple[str, ...], what: str) -> None:
+    missing = missing_packages(needed)
     if missing:
         raise PianoHandsError(
             "no-torch",
-            f"S2C needs {', '.join(missing)}, which this Python has not.",
+            f"{what} needs {', '.join(missing)}, which this Python has not.",
             "Use a Python environment with the packages of the group 'full' in pyproject.toml (build.py test makes one); "
             "in Blender, name it in the preferences.",
         )
@@ -63,4 +75,5 @@ def hello() -> Hello:
         devices=("cpu",) if missing else devices(),
         models=("planner",) if missing else ("planner", "s2c"),
         missing=missing,
+        missing_to_hear=missing_packages(HEARING),
     )

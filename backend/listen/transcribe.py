@@ -129,7 +129,7 @@ class Transcriber:
 def _windows(blocks: Iterator[Array], *, window: int, hop: int, pad: int) -> Iterator[tuple[int, Array]]:
     """(first sample, sound): windows that overlap, the first one led by silence, the last ones filled up with it."""
     held, first, ended = np.zeros(pad, np.float32), -pad, False
-    while not ended or len(held):
+    while True:
         parts, length = [held], len(held)
         while length < window and not ended:
             block = next(blocks, None)
@@ -139,6 +139,8 @@ def _windows(blocks: Iterator[Array], *, window: int, hop: int, pad: int) -> Ite
                 length += len(block)
         held = np.concatenate(parts)
         yield first, np.pad(held[:window], (0, max(0, window - len(held))))
+        if ended and len(held) <= window:
+            return  # all of it has been heard
         held, first = held[hop:], first + hop
 
 
@@ -164,6 +166,8 @@ class _Joints:
         notes: list[NoteEvent] = []
         pedal: list[PedalEvent] = []
         for pitch, events in self._events.items():
+            if not events:
+                continue
             whole = [event for event in events[:-1] if event.has_offset] + events[-1:]
             for event, after in zip(whole, [*whole[1:], None], strict=True):
                 end = max(event.end, event.start + _SHORTEST)
