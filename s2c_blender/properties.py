@@ -35,7 +35,7 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
             (
                 "planner",
                 "Planner",
-                "Fingers and motion worked out from the notes of a MIDI file, or from those heard in a recording",
+                "Fingers and motion worked out from notes: of a MIDI file, or heard in a recording",
             ),
             ("s2c", "S2C", "A diffusion model that listens to a recording. It knows no notes: the piano's keys stay at rest"),
         ),

@@ -52,6 +52,7 @@ def align(score: Score, blocks: Iterator[NDArray[np.float32]], tick: Callable[[i
     written = features_of_notes(score, begin, score.duration)
     places = warp(written, heard, tick)
     _check_likeness(written, heard, places)
+    score, left_out = _within(score, begin + len(places) / FRAME_RATE)
     moments = _moments(score)
     there = np.interp((moments - begin) * FRAME_RATE, np.arange(len(places)), places) / FRAME_RATE
     slope, start = _line(moments, there)
@@ -72,11 +73,22 @@ def align(score: Score, blocks: Iterator[NDArray[np.float32]], tick: Callable[[i
         inside = float(np.interp(time, moments, there))
         return inside + slope * (min(time - moments[0], 0.0) + max(time - moments[-1], 0.0))
 
-    return Alignment(_moved(score, moved), start, slope - 1.0, warped)
+    return Alignment(_moved(score, moved, left_out), start, slope - 1.0, warped)
+
+
+def _within(score: Score, end: float) -> tuple[Score, tuple[str, ...]]:
+    """Without what begins after the recording's last sound, by the MIDI's time."""
+    notes = tuple(note for note in score.notes if note.onset < end)
+    lost = len(score.notes) - len(notes)
+    if not lost:
+        return score, ()
+    pedal = tuple(change for change in score.pedal if change.time < end)
+    return replace(score, notes=notes, pedal=pedal), (f"{lost} notes after the recording ends are left out",)
 
 
 def _check_likeness(written: NDArray[np.float32], heard: NDArray[np.float32], places: Floats) -> None:
     """On the path, frames must be much more alike than frames that have nothing to do with each other."""
+    written = written[: len(places)]
     met = heard[np.clip(np.round(places).astype(int), 0, len(heard) - 1)]
     near = np.abs(met - written).sum(axis=1).mean()
     mixed = np.random.default_rng(0).permutation(len(written))
@@ -153,10 +165,11 @@ def _late_nearby(times: Floats, strengths: NDArray[np.float32]) -> Floats:
     return (apart[np.argmax(shape, axis=1)] - within) * (shape.max(axis=1) > 0)
 
 
-def _moved(score: Score, moved: Callable[[float], float]) -> Score:
+def _moved(score: Score, moved: Callable[[float], float], left_out: tuple[str, ...]) -> Score:
     notes = [replace(note, onset=moved(note.onset), offset=moved(note.offset)) for note in score.notes]
     kept = [replace(note, offset=max(note.offset, note.onset + _SHORTEST)) for note in notes if note.onset >= 0.0]
     lost = len(notes) - len(kept)
     pedal = tuple(replace(change, time=max(0.0, moved(change.time))) for change in score.pedal)
-    left_out = (f"{lost} notes before the recording begins are left out",) if lost else ()
+    if lost:
+        left_out = (f"{lost} notes before the recording begins are left out", *left_out)
     return Score(tuple(sorted(kept, key=lambda note: (note.onset, note.pitch))), pedal, (*score.left_out, *left_out))

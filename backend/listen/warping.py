@@ -15,16 +15,21 @@ Tick = Callable[[int, int], None]
 
 _CELLS = 12_000_000  # of the coarse table
 _HALT = 1.5  # added where a row takes no column of its own, as a column without a row of its own costs its distance
+_FEW = 0.95  # columns a row, below which the recording may be over before the piece is
 _BAND = 100  # frames to each side of the coarse path
 
 
 def warp(rows: Array, columns: Array, tick: Tick) -> NDArray[np.float64]:
-    """For each row (N, D) the column (M, D), fractional, that it lies at; the columns may begin earlier and end later."""
+    """For each row (N, D) the column (M, D), fractional, that it lies at; the columns may begin earlier and end later.
+
+    Where there are clearly fewer columns than rows the last rows may have none: then the result is shorter than N.
+    """
     step = max(1, int(np.ceil(np.sqrt(len(rows) * len(columns) / _CELLS))))
     if step == 1 and len(rows) * len(columns) <= _CELLS / 4:
         return _table(rows, columns, _everything(len(rows), len(columns)), tick)
     step = max(step, 4)
     small = _table(_thinned(rows, step), _thinned(columns, step), None, lambda done, total: tick(done, 3 * total))
+    rows = rows[: len(small) * step]
     middle = np.interp(np.arange(len(rows)), np.arange(len(small)) * step, small * step)
     reach = _BAND + 4 * step
     first = np.clip(middle - reach, 0, len(columns) - 1).astype(np.intp)
@@ -58,7 +63,7 @@ def _table(rows: Array, columns: Array, band: tuple[Places, Places] | None, tick
         sums.append((along + np.minimum.accumulate(entered - along)).astype(np.float32))
         if i % 200 == 0:
             tick(i, len(rows))
-    return _path(sums, first)
+    return _path(sums, first, len(columns))
 
 
 def _from_above(above: Array, start: int, begin: int, end: int) -> Array:
@@ -70,11 +75,11 @@ def _from_above(above: Array, start: int, begin: int, end: int) -> Array:
     return np.minimum(wide[1:] + _HALT, wide[:-1])
 
 
-def _path(sums: list[Array], first: Places) -> NDArray[np.float64]:
-    """Back from the cheapest cell of the last row; of a row's cells on the path the mean."""
-    column = int(first[-1]) + int(np.argmin(sums[-1]))
-    places = np.zeros(len(sums))
-    for i in range(len(sums) - 1, -1, -1):
+def _path(sums: list[Array], first: Places, columns: int) -> NDArray[np.float64]:
+    """Back from where it ends; of a row's cells on the path the mean."""
+    last, column = _end(sums, first, columns)
+    places = np.zeros(last + 1)
+    for i in range(last, -1, -1):
         here = column
         while i and _cost(sums, first, i, column - 1) < min(
             _cost(sums, first, i - 1, column) + _HALT, _cost(sums, first, i - 1, column - 1)
@@ -84,6 +89,19 @@ def _path(sums: list[Array], first: Places) -> NDArray[np.float64]:
         if i and _cost(sums, first, i - 1, column - 1) <= _cost(sums, first, i - 1, column) + _HALT:
             column -= 1
     return places
+
+
+def _end(sums: list[Array], first: Places, columns: int) -> tuple[int, int]:
+    """Row and column of the last cell: the cheapest of the last row, or, of few columns, where the last one is reached best."""
+    last, column = len(sums) - 1, int(first[-1]) + int(np.argmin(sums[-1]))
+    if columns > _FEW * len(sums):
+        return last, column
+    best = float(sums[-1].min()) / len(sums)
+    for i in range(min(columns, len(sums)) // 2, len(sums)):
+        cost = _cost(sums, first, i, columns - 1) / (i + 1)
+        if cost < best:
+            best, last, column = cost, i, columns - 1
+    return last, column
 
 
 def _cost(sums: list[Array], first: Places, row: int, column: int) -> float:

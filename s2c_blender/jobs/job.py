@@ -11,8 +11,8 @@ from ..wire.kind import is_recording
 from ..wire.messages import Failed, Finished, Generate, JobCancelled, Progress, Warned
 from .client import Died, Event
 
-#: Of each way to a clip the stages in their order, with the share of the whole work that each takes (the planner's measured on pieces of
-#: one to five minutes; S2C's depend on model, steps and device).
+#: Of each way to a clip the stages in their order, with the share of the work that each takes (the planner's measured on
+#: pieces of one to five minutes; S2C's depend on model, steps and device).
 STAGES = {
     "planner": {
         "reading": 0.01,

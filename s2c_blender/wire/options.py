@@ -10,14 +10,12 @@ from .messages import DEFAULT_STEPS, Compatibility, Prior
 
 def add_prior(parser: argparse.ArgumentParser) -> None:
     """As in a Generate message; `recording`, `checkpoint` and `mano` are Paths or None."""
-    parser.add_argument(
-        "--prior", choices=get_args(Prior), default="planner", help="planner for notes, s2c for sound alone (planner)"
-    )
+    parser.add_argument("--prior", choices=get_args(Prior), default="planner", help="planner plays notes, s2c sound (planner)")
     parser.add_argument(
         "--recording",
         type=Path,
         metavar="FILE",
-        help="for a MIDI file: sound of the same piece; the notes are put where it has them",
+        help="for a MIDI file: sound of it, to which it is aligned",
     )
     parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: the folder that import-checkpoint wrote")
     parser.add_argument("--mano", type=Path, metavar="FILE", help="for s2c: your MANO_RIGHT.pkl, whose mean pose it builds on")
