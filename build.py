@@ -83,6 +83,7 @@ def main() -> int:
     add.add_argument("--sampled", type=float, metavar="N", help="and on N seconds from a random place: a second table")
     add.add_argument("--fps", type=int, metavar="N", help="the scene's frame rate (60)")
     add.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    add.add_argument("--listen", action="store_true", help="how well notes are heard instead: slow; N seconds of eight pieces")
     add.add_argument("--jobs", type=int, default=1, metavar="N", help="pieces at a time (1); speeds are only true with 1")
     add.set_defaults(run=bench)
 
@@ -164,6 +165,10 @@ def test(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     """Measure every piece in a folder and print one table."""
+    if options.listen:
+        task = [str(options.folder.absolute()), *(["--seconds", str(options.seconds)] if options.seconds else [])]
+        task += ["--json", str(options.json.absolute())] if options.json else []
+        return _run([environment("blender", "test", "full"), "-m", "tests.bench.bench_listen", *task])
     task = [str(options.folder.absolute()), "--jobs", str(options.jobs)]
     for name in ("seconds", "measured", "sampled", "fps"):
         if getattr(options, name) is not None:

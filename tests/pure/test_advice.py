@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The panel's advice: always one sentence that says what is missing and what to do."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from s2c_blender.ui.advice import lacking, mismatch
+from s2c_blender.ui.advice import deaf, is_sound, lacking, mismatch
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.messages import PROTOCOL, Hello
 
@@ -42,12 +43,30 @@ def test_what_is_missing_is_said_with_what_to_do(answer, python, words):
         ("a.MID", "planner", None),
         ("a.wav", "s2c", None),
         ("no suffix", "planner", None),
-        ("a.WAV", "planner", "needs S2C"),
-        ("a.mp3", "planner", "needs S2C"),
+        ("a.WAV", "planner", None),
+        ("a.mp3", "planner", None),
         ("a.mid", "s2c", "for the planner"),
-        ("a.flac", "s2c", "WAV"),
+        ("a.flac", "s2c", None),
     ],
 )
 def test_which_file_goes_with_which_prior(piece, prior, words):
     said = mismatch(piece, prior)
     assert (said is None) if words is None else (said is not None and words in said)
+
+
+@pytest.mark.parametrize(
+    ("answer", "python", "words"),
+    [
+        (FULL, PYTHON, None),
+        (None, None, "name one in the preferences"),
+        (None, PYTHON, "Asking"),
+        (replace(FULL, missing_to_hear=("transkun",)), PYTHON, "lacks transkun. Install there"),
+    ],
+)
+def test_what_is_missing_to_hear_notes_is_said(answer, python, words):
+    said = deaf(answer, python)
+    assert (said is None) if words is None else (said is not None and words in said)
+
+
+def test_recordings_are_known_by_their_names():
+    assert is_sound("//a.MOV") and is_sound("a.m4a") and not is_sound("a.mid") and not is_sound("")

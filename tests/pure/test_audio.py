@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from backend import devices
-from backend.listen.audio import duration, read_mono
+from backend.listen.audio import duration, mono_blocks, read_mono
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.kind import Kind, kind_of
-from tests import midi_files, tiny_s2c
+from tests import midi_files, sound_files, tiny_s2c
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,41 @@ def test_a_build_for_cuda_is_told_from_torchs_own_file(
 
 def test_counting_devices_without_a_driver_is_no_error() -> None:
     assert devices.cuda_count() >= 0
+
+
+@pytest.mark.parametrize("suffix", ["flac", "ogg", "mp3", "m4a", "mp4", "mov"])
+def test_every_common_format_sounds_the_same(tmp_path: Path, suffix: str) -> None:
+    time = np.arange(48_000) / 48_000
+    tone = (0.5 * np.sin(2 * np.pi * 440.0 * time) * (time > 0.5)).astype(np.float32)
+    path = tmp_path / f"tone.{suffix}"
+    sound_files.write(path, np.stack([tone, tone]), rate=48_000)
+    assert kind_of(path) is Kind.RECORDING and duration(path) == pytest.approx(1.0, abs=0.1)
+    heard = read_mono(path, rate=16_000, seconds=5.0) if suffix != "mp4" else np.concatenate(list(mono_blocks(path, rate=16_000)))
+    assert np.argmax(np.abs(heard) > 0.1) / 16_000 == pytest.approx(0.5, abs=0.03)
+    spectrum = np.abs(np.fft.rfft(heard[8_400:15_600]))
+    assert np.argmax(spectrum) * 16_000 / 7_200 == pytest.approx(440.0, abs=3.0)
+
+
+def test_a_film_without_sound_is_no_recording(tmp_path: Path) -> None:
+    sound_files.silent_film(tmp_path / "a.mp4")
+    with pytest.raises(PianoHandsError, match="no sound"):
+        duration(tmp_path / "a.mp4")
+
+
+def test_a_damaged_recording_gives_an_error_or_what_is_left(tmp_path: Path) -> None:
+    for suffix in ("mp3", "m4a", "flac", "ogg"):
+        path = tmp_path / f"a.{suffix}"
+        sound_files.write(path, np.random.default_rng(0).uniform(-0.3, 0.3, (1, 96_000)).astype(np.float32), rate=48_000)
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
+        path.write_bytes(data[: len(data) * 3 // 4])
+        try:
+            assert sum(map(len, mono_blocks(path, rate=16_000))) <= 33_000
+        except PianoHandsError as error:
+            assert error.code == "not-sound" and error.hint
+
+
+def test_samples_that_are_no_numbers_are_silence(tmp_path: Path) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    soundfile.write(str(tmp_path / "a.wav"), np.full((16_000, 3), np.nan, np.float32), 16_000, subtype="FLOAT")
+    assert not read_mono(tmp_path / "a.wav", rate=16_000).any()

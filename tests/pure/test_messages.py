@@ -23,8 +23,10 @@ from s2c_blender.wire.messages import (
 HELLO = Hello(PROTOCOL, "0.1.0", "3.11.7", "built-in", ("cpu",), ("planner",), ("torch", "transformers"))
 GENERATE = Generate("a1", "/music/für Elise.mid", "/out/take.npz", seconds=12.5, seed=3)
 LISTEN = Generate("a2", "/a.wav", "/out/a.npz", prior="s2c", checkpoint="/models/s2c", steps=20, compatibility="reference")
+TOGETHER = Generate("a3", "/a.mid", "/out/a.npz", recording="/a.flac")
 MESSAGES = (
     HELLO,
+    TOGETHER,
     GENERATE,
     LISTEN,
     Shutdown(),
