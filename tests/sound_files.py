@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small sound files in every format, written by PyAV."""
+"""Small sound files in every format."""
 
 from pathlib import Path
 
@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-_CODECS = {"flac": "flac", "ogg": "libvorbis", "mp3": "mp3", "m4a": "aac", "mp4": "aac", "mov": "aac", "wav": "pcm_s16le"}
+_CODECS = {"flac": "flac", "mp3": "mp3", "m4a": "aac", "mp4": "aac", "mov": "aac", "wav": "pcm_s16le"}
 
 
 def write(path: Path, sound: NDArray[np.float32], *, rate: int) -> Path:
     """`sound` (channels, samples) in the format that the suffix says."""
+    if path.suffix == ".ogg":
+        pytest.importorskip("soundfile").write(str(path), sound.T, rate)
+        return path
     av = pytest.importorskip("av")
     layout = "mono" if len(sound) == 1 else "stereo"
     with av.open(str(path), "w") as container:

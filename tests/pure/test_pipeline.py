@@ -4,6 +4,7 @@
 import errno
 import shutil
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +149,7 @@ def test_a_recording_needs_no_second_one_and_a_second_one_is_sound(tmp_path, no_
     sound, piece = tiny_s2c.recording(tmp_path / "a.wav"), midi_files.piece(tmp_path / "a.mid")
     refused(request(tmp_path, sound, recording=str(sound)), "bad-setting")
     refused(request(tmp_path, piece, recording=str(piece)), "not-sound")
-    refused(listening(tmp_path, sound, recording=str(sound)), "bad-setting")
+    refused(replace(listening(tmp_path, sound), recording=str(sound)), "bad-setting")
 
 
 def test_another_piece_is_not_aligned(tmp_path):
