@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from s2c_blender.wire.kind import is_recording
 from tests.tally import Tally, read_record
 
 ROOT = Path(__file__).resolve().parent
@@ -56,7 +57,7 @@ def main() -> int:
 
     add = commands.add_parser("demo", help="a piece becomes a clip, a scene, a video and stills, with its contact scores")
     add.add_argument(
-        "input", nargs="?", type=Path, metavar="INPUT", help="a MIDI file, without it the shipped piece; for s2c a WAV recording"
+        "input", nargs="?", type=Path, metavar="INPUT", help="a MIDI file or a recording, without it the shipped piece"
     )
     add.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="where the results go (out)")
     add.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds, from time zero")
@@ -64,6 +65,7 @@ def main() -> int:
     add.add_argument(
         "--prior", choices=("planner", "s2c"), default="planner", help="s2c listens to a recording, with torch (planner)"
     )
+    add.add_argument("--recording", type=Path, metavar="FILE", help="for a MIDI file: sound of it, to which it is aligned")
     add.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: the folder that import-checkpoint wrote")
     add.add_argument("--mano", type=Path, metavar="FILE", help="for s2c: your MANO_RIGHT.pkl, whose mean pose it builds on")
     add.add_argument("--steps", type=int, metavar="N", help="for s2c: steps of the sampling")
@@ -83,6 +85,7 @@ def main() -> int:
     add.add_argument("--sampled", type=float, metavar="N", help="and on N seconds from a random place: a second table")
     add.add_argument("--fps", type=int, metavar="N", help="the scene's frame rate (60)")
     add.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    add.add_argument("--listen", action="store_true", help="how well notes are heard instead: slow; N seconds of eight pieces")
     add.add_argument("--jobs", type=int, default=1, metavar="N", help="pieces at a time (1); speeds are only true with 1")
     add.set_defaults(run=bench)
 
@@ -114,8 +117,11 @@ def demo(options: argparse.Namespace) -> int:
         task += ["--seconds", str(options.seconds)]
     if options.no_render:
         task += ["--no-render"]
+    if options.recording:
+        task += ["--recording", str(options.recording.absolute())]
     task += _prior_options(options)
-    full = ("full",) if options.prior == "s2c" else ()  # MIDI needs no torch
+    listens = options.prior == "s2c" or options.recording or is_recording(piece)
+    full = ("full",) if listens else ()  # MIDI alone needs no torch
     if not options.blender:
         return _run([environment("blender", *full), "-m", "s2c_blender.cli", *task])
     blender = checked_blender(options.blender)
@@ -161,11 +167,15 @@ def test(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Measure every piece in a folder and print one table; or measure S2C."""
+    """Measure every piece in a folder and print one table; or measure S2C, or how well notes are heard."""
     if options.s2c:
         return _run([environment("full"), "-m", "tests.bench.bench_s2c"])
     if options.folder is None:
         raise Fault("Name a folder with MIDI files, or ask for --s2c.")
+    if options.listen:
+        task = [str(options.folder.absolute()), *(["--seconds", str(options.seconds)] if options.seconds else [])]
+        task += ["--json", str(options.json.absolute())] if options.json else []
+        return _run([environment("blender", "test", "full"), "-m", "tests.bench.bench_listen", *task])
     task = [str(options.folder.absolute()), "--jobs", str(options.jobs)]
     for name in ("seconds", "measured", "sampled", "fps"):
         if getattr(options, name) is not None:
@@ -207,8 +217,9 @@ def check(_options: argparse.Namespace) -> int:
 def pins(*groups: str) -> list[str]:
     """Requirements of the program itself and of the named groups, as far as they are meant for the running Python."""
     project = _project()
-    wanted = [*project["project"]["dependencies"], *(pin for group in groups for pin in project["dependency-groups"][group])]
-    return [pin.partition(";")[0] for pin in wanted if _PYTHON_MARK.search(pin) is None or _PYTHON_MARK.findall(pin) == [RUNNING]]
+    every = [*project["project"]["dependencies"], *(pin for group in groups for pin in project["dependency-groups"][group])]
+    fitting = [pin for pin in every if _PYTHON_MARK.search(pin) is None or _PYTHON_MARK.findall(pin) == [RUNNING]]
+    return list(dict.fromkeys(pin.partition(";")[0] for pin in fitting))
 
 
 def environment(*groups: str) -> str:
@@ -232,7 +243,11 @@ def environment(*groups: str) -> str:
     print(f"installing into {folder.name}: {', '.join(wanted)}", flush=True)
     install = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
     torch = [pin for pin in wanted if pin.startswith("torch==") and pin not in installed]
-    if (torch and _run([*install, *torch]) != 0) or _run([*install, *wanted]) != 0:
+    names: list[str] = _project()["tool"]["piano-hands"]["alone"]
+    alone = [pin for pin in wanted if pin.partition("==")[0] in names]
+    rest = [pin for pin in wanted if pin not in alone]
+    steps = ([*install, *torch] if torch else None, [*install, *rest], [*install, "--no-deps", *alone] if alone else None)
+    if any(_run(step) != 0 for step in steps if step):
         raise Fault("pip could not install the packages above; its own words say why.")
     if "blender" in groups:
         _check_module(str(python))

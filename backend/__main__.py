@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     parser = argparse.ArgumentParser(
         prog="python -m backend",
-        description="From a MIDI file to two hands that play it, with NumPy and mido alone; by S2C from a recording, with torch.",
+        description="From a MIDI file to two hands that play it, with NumPy and mido alone; from a recording with torch.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -59,11 +59,14 @@ def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser = commands.add_parser(
         "generate",
         help="turn a MIDI file or a recording into a clip (.npz) of two hands",
-        description="Read a MIDI file, find fingers and motion for both hands, and write a clip; or let S2C listen to a WAV file.",
+        description="Read a MIDI file, or hear the notes of a recording; find fingers and motion for both hands, and write a clip. "
+        "Or let S2C listen.",
         epilog="examples: python -m backend generate piece.mid -o take.npz --audio take.wav; "
-        "python -m backend generate recording.wav -o take.npz --prior s2c --checkpoint DIR",
+        "python -m backend generate recording.mp3 -o take.npz; "
+        "python -m backend generate piece.mid --recording concert.flac -o take.npz; "
+        "python -m backend generate recording.mp3 -o take.npz --prior s2c --checkpoint DIR",
     )
-    parser.add_argument("piece", type=Path, metavar="INPUT", help="a MIDI file (format 0 or 1); for s2c a WAV recording")
+    parser.add_argument("piece", type=Path, metavar="INPUT", help="a MIDI file, or a recording: WAV, FLAC, MP3, OGG, M4A, MP4 ...")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="TAKE.npz", help="where the clip goes")
     parser.add_argument(
         "--fps", type=float, default=60.0, help="frames a second of the scene; hands carry keys at its multiple of at least 48 (60)"
@@ -155,6 +158,7 @@ def _generate(options: argparse.Namespace) -> int:
         style=options.style,
         seconds=options.seconds,
         octave=options.octave / 1000,
+        recording=str(options.recording.absolute()) if options.recording else None,
         prior=options.prior,
         checkpoint=str(options.checkpoint.absolute()) if options.checkpoint else None,
         mano=str(options.mano.absolute()) if options.mano else None,

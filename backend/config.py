@@ -29,6 +29,9 @@ SMALLEST_OCTAVE, LARGEST_OCTAVE = 0.12, 0.20  # metres; narrow keyboards have 0.
 SLOWEST_FPS, FASTEST_FPS = 1.0, 240.0
 
 FULL_LEVEL = ("torch", "transformers", "safetensors")  # what S2C imports
+HEARING = ("torch", "transkun", "pretty_midi", "mir_eval")  # what finding notes in a recording imports
+HEARING_WORK_PER_SECOND = 0.8  # seconds of work for one of sound on two cores
+HEARING_MEMORY = 1500.0  # MB
 
 
 def version() -> str:
@@ -41,12 +44,12 @@ def version() -> str:
 
 
 def missing_packages(needed: tuple[str, ...] = FULL_LEVEL) -> tuple[str, ...]:
-    """What this Python has not; nothing is imported to find out."""
+    """What of `needed` this Python has not; nothing is imported to find out."""
     return tuple(name for name in needed if importlib.util.find_spec(name) is None)
 
 
 def require(needed: tuple[str, ...] = FULL_LEVEL, what: str = "S2C needs") -> None:
-    """Raises PianoHandsError('no-torch')."""
+    """Raises PianoHandsError('no-torch'). `what`: the beginning of the sentence, verb and all."""
     missing = missing_packages(needed)
     if missing:
         raise PianoHandsError(
@@ -70,6 +73,7 @@ def hello() -> Hello:
         models=("planner",) if missing else ("planner", "s2c"),
         missing=missing,
         checkpoint=own_checkpoint() is not None,
+        missing_to_hear=missing_packages(HEARING),
     )
 
 

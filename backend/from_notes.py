@@ -10,7 +10,6 @@ from s2c_blender.wire.messages import Generate
 from s2c_blender.wire.notes import NoteEvent, PedalEvent, Score
 
 from . import config
-from .listen.kind import Kind, kind_of
 from .source import Listener
 
 
@@ -27,55 +26,64 @@ class Piece:
         from .score import read_midi
 
         path = Path(request.input)
-        if kind_of(path) is Kind.RECORDING:
-            raise PianoHandsError(
-                "not-midi",
-                f"{path.name} is a recording, and the planner plays the notes of a MIDI file.",
-                "Choose a .mid file; or S2C, which listens to recordings.",
-            )
-        score = read_midi(path)
-        if request.seconds is not None:
-            score = first_seconds(score, request.seconds)
-            if not score.notes:
-                raise PianoHandsError(
-                    "no-notes",
-                    f"{path.name} has no notes in its first {request.seconds:g} seconds.",
-                    "Take more seconds of it.",
-                )
-        return Piece(request, score)
+        return Piece(request, limited(read_midi(path), request.seconds, path.name))
 
     @property
     def duration(self) -> float:
         return self.score.duration
 
     def burden(self) -> str:
-        work = self.duration * config.WORK_PER_SECOND / 60
-        gigabytes = (config.MEMORY_BASE + config.MEMORY_PER_SECOND * self.duration) / 1000
-        return f"about {work:.0f} minutes of work and {gigabytes:.1f} GB of memory"
+        return burden(self.duration)
 
     def perform(self, listener: Listener) -> Clip:
-        from .perform import Settings, perform
-
-        asked = self.request
-        settings = Settings(fps=asked.fps, seed=asked.seed, hand_size=asked.hand_size, style=asked.style, octave=asked.octave)
-
-        def report(stage: str, done: int, total: int) -> None:
-            listener.report(stage, done, total)
-            if listener.cancelled():  # between stages that do not look themselves
-                raise Cancelled
-
-        return perform(self.score, settings, report=report, cancelled=listener.cancelled)
+        return play(self.score, self.request, listener)
 
     def render(self, path: Path, listener: Listener) -> None:
-        from .listen.synth import render_score
+        render(self.score, path, listener)
 
-        render_score(
-            self.score,
-            path,
-            sample_rate=config.SAMPLE_RATE,
-            report=lambda done, total: listener.report("sound", int(done), max(1, int(total))),
-            cancelled=listener.cancelled,
-        )
+
+def burden(duration: float, *, extra_work: float = 0.0, extra_memory: float = 0.0) -> str:
+    """What playing so many seconds costs, in words; beside `extra_work` seconds and `extra_memory` MB."""
+    work = (duration * config.WORK_PER_SECOND + extra_work) / 60
+    gigabytes = (config.MEMORY_BASE + config.MEMORY_PER_SECOND * duration + extra_memory) / 1000
+    return f"about {work:.0f} minutes of work and {gigabytes:.1f} GB of memory"
+
+
+def play(score: Score, asked: Generate, listener: Listener) -> Clip:
+    """The planner's clip of the notes. Raises PianoHandsError, Cancelled."""
+    from .perform import Settings, perform
+
+    settings = Settings(fps=asked.fps, seed=asked.seed, hand_size=asked.hand_size, style=asked.style, octave=asked.octave)
+
+    def report(stage: str, done: int, total: int) -> None:
+        listener.report(stage, done, total)
+        if listener.cancelled():  # between stages that do not look themselves
+            raise Cancelled
+
+    return perform(score, settings, report=report, cancelled=listener.cancelled)
+
+
+def render(score: Score, path: Path, listener: Listener) -> None:
+    """The notes made audible. Raises PianoHandsError, Cancelled."""
+    from .listen.synth import render_score
+
+    render_score(
+        score,
+        path,
+        sample_rate=config.SAMPLE_RATE,
+        report=lambda done, total: listener.report("sound", int(done), max(1, int(total))),
+        cancelled=listener.cancelled,
+    )
+
+
+def limited(score: Score, seconds: float | None, name: str) -> Score:
+    """What was asked for of it. Raises PianoHandsError('no-notes') where nothing is left."""
+    if seconds is None:
+        return score
+    score = first_seconds(score, seconds)
+    if not score.notes:
+        raise PianoHandsError("no-notes", f"{name} has no notes in its first {seconds:g} seconds.", "Take more seconds of it.")
+    return score
 
 
 def first_seconds(score: Score, seconds: float) -> Score:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A WAV recording as the source of a take: S2C listens and samples. torch is imported when the work begins, not before."""
+"""A recording as the source of a take: S2C listens and samples. torch is imported when the work begins, not before."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +12,12 @@ import numpy as np
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
 from s2c_blender.wire.keyboard import STANDARD_OCTAVE
+from s2c_blender.wire.kind import Kind, kind_of
 from s2c_blender.wire.messages import Generate
 
 from . import config
 from .kept_model import KeptModel
-from .listen.kind import Kind, kind_of
-from .listen.recording import read_wav, wav_duration
+from .listen.audio import duration, read_mono
 from .source import Listener
 
 if TYPE_CHECKING:
@@ -41,20 +41,20 @@ class Recording:
         path = Path(request.input)
         if kind_of(path) is Kind.MIDI:
             raise PianoHandsError(
-                "not-wav",
+                "not-sound",
                 f"{path.name} is a MIDI file, and S2C listens to a recording.",
-                "Choose a .wav file; or the planner, which plays notes.",
+                "Choose a recording; or the planner, which plays notes.",
             )
-        duration = wav_duration(path)
+        length = duration(path)
         if request.seconds is not None:
-            duration = min(duration, request.seconds)
-        if duration < 1.0:
+            length = min(length, request.seconds)
+        if length < 1.0:
             raise PianoHandsError("too-short", f"Less than a second of {path.name} is not enough.", "Take more of it.")
         if not Path(request.checkpoint or "").is_dir():
             raise PianoHandsError(
                 "bad-checkpoint", f"There is no folder {request.checkpoint}.", "Give the folder that import-checkpoint wrote."
             )
-        return Recording(request, duration, models, _convention(request))
+        return Recording(request, length, models, _convention(request))
 
     def burden(self) -> str:
         gigabytes = (config.S2C_MEMORY_BASE + config.S2C_MEMORY_PER_SECOND * self.duration) / 1000
@@ -70,7 +70,7 @@ class Recording:
             if listener.cancelled():
                 raise Cancelled
 
-        sound = read_wav(Path(asked.input), rate=SAMPLE_RATE, seconds=asked.seconds, tick=tick)
+        sound = read_mono(Path(asked.input), rate=SAMPLE_RATE, seconds=asked.seconds, tick=tick)
         assert asked.checkpoint is not None, "check_settings asks for it"
         model, device = self.models.load(Path(asked.checkpoint), listener)
         from .s2c import take

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
+from s2c_blender.wire.kind import is_recording
 from s2c_blender.wire.messages import MOST_STEPS, Generate
 
 from . import config
@@ -31,7 +32,7 @@ def generate(request: Generate, listener: Listener, models: KeptModel | None = N
             check_writable(path)
     listener.report("reading", 0, 1)
     source = _open(request, models or KeptModel())
-    check_inputs_stay([Path(name) for name in (request.input, request.mano) if name], output, audio)
+    check_inputs_stay([Path(name) for name in (request.input, request.mano, request.recording) if name], output, audio)
     _check_room(output, source.duration, fps=request.fps, with_sound=audio is not None)
     _warn_of_length(source, listener)
     clip = source.perform(listener)
@@ -72,6 +73,10 @@ def check_settings(request: Generate) -> None:
             )
     if request.prior == "s2c" and not request.checkpoint:
         raise PianoHandsError("bad-setting", "S2C needs a checkpoint.", "Name the folder that import-checkpoint wrote.")
+    if request.prior == "s2c" and request.recording:
+        raise PianoHandsError(
+            "bad-setting", "S2C listens to one recording and reads no notes.", "Leave the second file out, or choose the planner."
+        )
     if request.prior == "s2c" and request.audio_output:
         raise PianoHandsError("bad-setting", "S2C makes no sound: its sound is the recording.", "Leave the sound file out.")
 
@@ -111,6 +116,14 @@ def _open(request: Generate, models: KeptModel) -> Source:
         from .from_recording import Recording
 
         return Recording.open(request, models)
+    if is_recording(Path(request.input)):
+        from .from_sound import Heard
+
+        return Heard.open(request)
+    if request.recording is not None:
+        from .from_sound import Accompanied
+
+        return Accompanied.open(request)
     from .from_notes import Piece
 
     return Piece.open(request)

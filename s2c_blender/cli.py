@@ -78,10 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     measure.add_argument("--sampled", type=float, metavar="N", help="measure also N seconds from a random place of the piece")
     measure.add_argument("--out", type=Path, metavar="DIR", help="keep take and scene there (else they are thrown away)")
     # Contact is measured against notes, which S2C's takes have none of.
-    measure.set_defaults(run=_measure, python=None)
+    measure.set_defaults(run=_measure, python=None, recording=None)
     measure.set_defaults(prior="planner", checkpoint=None, mano=None, steps=DEFAULT_STEPS, compatibility="none")
     for command in (demo, measure):
-        command.add_argument("--input", type=Path, required=True, metavar="INPUT", help="a MIDI file; for s2c a WAV recording")
+        command.add_argument("--input", type=Path, required=True, metavar="INPUT", help="a MIDI file or a recording")
         command.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds of the piece")
         command.add_argument("--measured", type=float, metavar="N", help="measure contact on the first N seconds only")
         command.add_argument("--fps", type=int, default=60, help="the scene's frame rate (60)")
@@ -230,6 +230,7 @@ def _choose(scene: bpy.types.Scene, options: argparse.Namespace, out: Path) -> N
     settings.seed, settings.style, settings.hand_size = options.seed, options.style, options.hand_size
     settings.limit = options.seconds is not None
     settings.seconds = options.seconds or settings.seconds
+    settings.recording = str(options.recording.absolute()) if options.recording else ""
     settings.prior, settings.steps = options.prior, options.steps
     settings.checkpoint = str(options.checkpoint.absolute()) if options.checkpoint else ""
     settings.mano = str(options.mano.absolute()) if options.mano else ""

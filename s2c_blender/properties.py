@@ -18,15 +18,25 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
 
     piece: bpy.props.StringProperty(
         name="Piece",
-        description="MIDI file (.mid) to be played; or for S2C a recording (.wav)",
+        description="MIDI file (.mid) to be played, or a recording: WAV, FLAC, MP3, OGG, M4A, or the sound of an MP4 or MOV",
         subtype="FILE_PATH",
         options={"LIBRARY_EDITABLE", *_BESIDE_THE_FILE},
+    )
+    recording: bpy.props.StringProperty(
+        name="Recording",
+        description="Sound of the MIDI file's piece. The notes are put where the recording has them, and it is what is heard",
+        subtype="FILE_PATH",
+        options=_BESIDE_THE_FILE,
     )
     prior: bpy.props.EnumProperty(
         name="Motion",
         description="Where the hands' motion comes from",
         items=(
-            ("planner", "Planner", "Fingers and motion worked out from the notes of a MIDI file"),
+            (
+                "planner",
+                "Planner",
+                "Fingers and motion worked out from notes: of a MIDI file, or heard in a recording",
+            ),
             ("s2c", "S2C", "A diffusion model that listens to a recording. It knows no notes: the piano's keys stay at rest"),
         ),
     )

@@ -27,7 +27,7 @@ def truncated(path: Path) -> Path:
 
 
 def not_midi(path: Path) -> Path:
-    path.write_bytes(b"RIFF\x00\x00\x00\x00WAVEfmt " + bytes(100))
+    path.write_bytes(b"PK\x03\x04" + bytes(100))
     return path
 
 

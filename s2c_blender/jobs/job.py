@@ -7,13 +7,31 @@ from enum import Enum
 from pathlib import Path
 
 from ..wire.errors import PianoHandsError
-from ..wire.messages import Failed, Finished, Generate, JobCancelled, Prior, Progress, Warned
+from ..wire.kind import is_recording
+from ..wire.messages import Failed, Finished, Generate, JobCancelled, Progress, Warned
 from .client import Died, Event
 
-#: Of each prior the stages in their order, with the share of the whole work that each takes (the planner's measured on pieces of
-#: one to five minutes; S2C's depend on model, steps and device).
+#: Of each way to a clip the stages in their order, with the share of the work that each takes (the planner's measured on
+#: pieces of one to five minutes; S2C's depend on model, steps and device).
 STAGES = {
-    "planner": {"reading": 0.01, "fingering": 0.03, "planning": 0.06, "solving": 0.72, "sound": 0.14, "saving": 0.04},
+    "planner": {
+        "reading": 0.01,
+        "aligning": 0.01,
+        "fingering": 0.03,
+        "planning": 0.06,
+        "solving": 0.71,
+        "sound": 0.14,
+        "saving": 0.04,
+    },
+    "heard": {
+        "reading": 0.01,
+        "loading": 0.02,
+        "transcribing": 0.87,
+        "fingering": 0.01,
+        "planning": 0.01,
+        "solving": 0.07,
+        "saving": 0.01,
+    },
     "s2c": {"reading": 0.01, "loading": 0.08, "listening": 0.07, "sampling": 0.82, "saving": 0.02},
 }
 FIRST_ESTIMATE = 1.0  # seconds of work before a remaining time is worth showing
@@ -48,6 +66,9 @@ class Job:
     began: float = field(default_factory=time.monotonic)
     took: float = 0.0  # seconds from the start to the clip
 
+    def __post_init__(self) -> None:
+        self._way = way_of(self.request)
+
     @property
     def running(self) -> bool:
         return self.phase in (Phase.WORKING, Phase.CANCELLING, Phase.READY)
@@ -79,7 +100,7 @@ class Job:
         if isinstance(event, Progress):
             self.stage = event.stage
             self.stage_fraction = min(1.0, event.done / max(1, event.total))
-            self.fraction = max(self.fraction, overall(event, self.request.prior))
+            self.fraction = max(self.fraction, overall(event, self._way))
         elif isinstance(event, Warned):
             self.warnings.append(PianoHandsError(event.code, event.message, event.hint))
         elif isinstance(event, Finished):
@@ -111,10 +132,15 @@ def death(event: Died) -> PianoHandsError:
     return PianoHandsError("backend-died", f"The backend {what} (code {event.exit_code}). {last}".strip(), hint)
 
 
-def overall(progress: Progress, prior: Prior) -> float:
+def way_of(request: Generate) -> str:
+    """Which of `STAGES` the job goes through."""
+    return "heard" if request.prior == "planner" and is_recording(Path(request.input)) else request.prior
+
+
+def overall(progress: Progress, way: str) -> float:
     """Share of the whole job that is done; 0 for a stage without a known share."""
     before = 0.0
-    for stage, share in STAGES[prior].items():
+    for stage, share in STAGES[way].items():
         if stage == progress.stage:
             return before + share * min(1.0, progress.done / max(1, progress.total))
         before += share

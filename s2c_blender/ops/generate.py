@@ -16,6 +16,7 @@ from ..properties import settings_of
 from ..ui.prior import has_checkpoint
 from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
+from ..wire.kind import is_recording
 from ..wire.messages import Generate
 
 _SOUND_SUFFIX = ".wav"
@@ -94,13 +95,16 @@ class S2C_OT_cancel(bpy.types.Operator):
 def _request(scene: bpy.types.Scene, name: str) -> Generate:
     settings = settings_of(scene)
     piece = Path(bpy.path.abspath(settings.piece))
+    notes_alone = settings.prior == "planner" and not is_recording(piece)
+    recording = bpy.path.abspath(settings.recording) if notes_alone and settings.recording else None
     output = _folder(settings) / f"{name or piece.stem}.npz"
     s2c = settings.prior == "s2c"
     return Generate(
         job=uuid.uuid4().hex,
         input=str(piece),
         output=str(output),
-        audio_output=None if s2c else str(output.with_suffix(_SOUND_SUFFIX)),
+        audio_output=str(output.with_suffix(_SOUND_SUFFIX)) if notes_alone and not recording else None,
+        recording=recording,
         fps=scene.render.fps / scene.render.fps_base,
         seed=settings.seed,
         hand_size=settings.hand_size / 100,
@@ -135,9 +139,9 @@ def _place(job: Job) -> bool:
             "Put it into a scene with Open Take.",
         )
     request = job.request
-    sound = request.input if request.prior == "s2c" else request.audio_output  # S2C's sound is what it listened to
+    sound = request.audio_output or request.recording or request.input  # what was listened to is what is heard
     clip = Clip.load(Path(request.output))
-    put_into_scene(scene, clip, Path(request.output), Path(sound) if sound else None)
+    put_into_scene(scene, clip, Path(request.output), Path(sound))
     job.remarks = clip.score.left_out + clip.fingering.remarks
     standing = in_the_way(scene)
     if standing:

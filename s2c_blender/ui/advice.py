@@ -6,10 +6,8 @@ from pathlib import Path
 
 from ..jobs.process import Target
 from ..wire.errors import PianoHandsError
+from ..wire.kind import MIDI_SUFFIXES, SOUND_SUFFIXES
 from ..wire.messages import Hello, Prior
-
-_MIDI = {".mid", ".midi", ".rmi"}
-_SOUND = {".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma"}
 
 
 def lacking(answer: Hello | PianoHandsError | None, python: Target) -> str | None:
@@ -37,13 +35,26 @@ def setup_command(python: Path, root: Path, folder: Path, *, windows: bool) -> s
     return "cd {} && {} -m backend setup --into {}".format(*quoted)
 
 
+def deaf(answer: Hello | PianoHandsError | None, python: Target) -> str | None:
+    """What is missing for hearing a recording's notes and what to do; None where it can be done."""
+    if isinstance(answer, Hello) and not answer.missing_to_hear:
+        return None
+    if python is None:
+        return "Hearing the notes of a recording needs a Python with torch: name one in the preferences."
+    if answer is None:
+        return "Asking the Python in the preferences what it can do."
+    if isinstance(answer, PianoHandsError):
+        return f"Recordings: {answer.message} {answer.hint}".strip()
+    return f"Recordings: the Python in the preferences lacks {', '.join(answer.missing_to_hear)}. Install there, then look again."
+
+
 def mismatch(piece: str, prior: Prior) -> str | None:
     """Why a file, by its name, is nothing for a prior; None where it is, or where there is none."""
-    suffix = Path(piece).suffix.lower()
-    if prior == "planner" and suffix in _SOUND:
-        return "A recording needs S2C; the planner plays MIDI files."
-    if prior == "s2c" and suffix in _MIDI:
+    if prior == "s2c" and Path(piece).suffix.lower() in MIDI_SUFFIXES:
         return "S2C listens to a recording; MIDI files are for the planner."
-    if prior == "s2c" and suffix in _SOUND - {".wav"}:
-        return "S2C reads WAV files so far: save the recording as one."
     return None
+
+
+def is_sound(piece: str) -> bool:
+    """Whether a file, by its name, is a recording."""
+    return Path(piece).suffix.lower() in SOUND_SUFFIXES

@@ -7,7 +7,7 @@ from ..jobs import pump
 from ..jobs.carrier import TRAVELS
 from ..jobs.job import Job, Phase
 from ..properties import settings_of
-from .prior import draw_hint, draw_prior
+from .prior import draw_hint, draw_prior, draw_recording
 from .text import duration, wrapped
 
 _TAB = "Piano Hands"
@@ -21,6 +21,8 @@ _STAGE_WORDS = {
     "solving": "Moving the fingers",
     "loading": "Loading the model",
     "listening": "Listening",
+    "transcribing": "Hearing the notes",
+    "aligning": "Finding the notes in the recording",
     "sampling": "Moving the hands",
     "sound": "Making the sound",
     "sending": "Sending the piece",
@@ -47,6 +49,7 @@ class S2C_PT_main(bpy.types.Panel):
         row.prop(settings, "piece", text="", placeholder="MIDI file or recording", icon="FILE_SOUND")
         column = layout.column()
         column.enabled = not pump.busy()
+        draw_recording(column, context, width=width)
         draw_prior(column, context, width=width)
         if job is not None and job.running:
             _draw_progress(layout, job)

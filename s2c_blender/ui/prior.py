@@ -10,7 +10,7 @@ from ..preferences import check_online, chosen_backend, extension_id, setup_comm
 from ..properties import settings_of
 from ..wire.errors import PianoHandsError
 from ..wire.messages import Hello
-from .advice import lacking, mismatch
+from .advice import deaf, is_sound, lacking, mismatch
 from .text import wrapped
 
 
@@ -30,6 +30,22 @@ def has_checkpoint(context: bpy.types.Context) -> bool:
     """Whether the backend has a checkpoint that need not be named."""
     answer = pump.answer(chosen_backend(context))
     return isinstance(answer, Hello) and answer.checkpoint
+
+
+def draw_recording(layout: bpy.types.UILayout, context: bpy.types.Context, *, width: int) -> None:
+    """For notes, the field for a recording of them; for a recording, what is missing to hear its notes."""
+    settings = settings_of(context.scene)
+    if settings.prior != "planner" or not settings.piece:
+        return
+    if not is_sound(settings.piece):
+        layout.prop(settings, "recording", text="", placeholder="Recording of it (optional)", icon="SOUND")
+        return
+    python = chosen_backend(context)
+    if python is not None:
+        pump.ask_soon(python, sessions=lambda: user_folder("sessions"))
+    wanting = deaf(pump.answer(python), python)
+    if wanting is not None:
+        draw_missing(layout, wanting, context, width=width)
 
 
 def draw_prior(layout: bpy.types.UILayout, context: bpy.types.Context, *, width: int) -> None:
@@ -55,7 +71,7 @@ def draw_hint(layout: bpy.types.UILayout, context: bpy.types.Context, *, width: 
     """What S2C would need, where `draw_prior` had no reason to say it."""
     settings = settings_of(context.scene)
     wanting = missing(context)
-    if wanting is not None and settings.prior == "planner" and mismatch(settings.piece, settings.prior) is None:
+    if wanting is not None and settings.prior == "planner" and not is_sound(settings.piece):
         draw_missing(layout, wanting, context, width=width)
 
 

@@ -39,11 +39,12 @@ class Hello:
     models: tuple[str, ...]  # motion priors
     missing: tuple[str, ...] = ()  # packages that S2C needs and this Python lacks
     checkpoint: bool = False  # whether it has a checkpoint of its own, for jobs that name none
+    missing_to_hear: tuple[str, ...] = ()  # packages that finding the notes of a recording needs and this Python lacks
 
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Turn a MIDI file (planner) or a WAV recording (S2C) into a clip.
+    """Turn a MIDI file (planner) or a recording (planner, S2C) into a clip.
 
     Paths are absolute; a file already at `output` is replaced only by a finished one. Where the job is `carried`, the two sides
     share no disk: the input was sent up before, clip and sound are sent down before the end, and their names are mere names.
@@ -52,7 +53,8 @@ class Generate:
     job: str
     input: str
     output: str  # .npz
-    audio_output: str | None = None  # .wav, synthesised from the notes; an S2C take sounds by its recording itself
+    audio_output: str | None = None  # .wav, synthesised from the notes; not for S2C, whose sound is the recording
+    recording: str | None = None  # of the MIDI file's piece: the notes are put where it has them, and it is the sound
     fps: float = 60.0  # the scene's
     seed: int = 0
     hand_size: float = 0.22  # span from thumb tip to little fingertip, metres

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of command lines that make takes: which prior, and what S2C needs."""
+"""The options of command lines that make takes: which prior, what S2C needs, and the sound that goes with notes."""
 
 import argparse
 from pathlib import Path
@@ -9,8 +9,14 @@ from .messages import DEFAULT_STEPS, Compatibility, Prior
 
 
 def add_prior(parser: argparse.ArgumentParser) -> None:
-    """As in a Generate message; `checkpoint` and `mano` are Paths or None."""
-    parser.add_argument("--prior", choices=get_args(Prior), default="planner", help="planner for MIDI, s2c for WAV (planner)")
+    """As in a Generate message; `recording`, `checkpoint` and `mano` are Paths or None."""
+    parser.add_argument("--prior", choices=get_args(Prior), default="planner", help="planner plays notes, s2c sound (planner)")
+    parser.add_argument(
+        "--recording",
+        type=Path,
+        metavar="FILE",
+        help="for a MIDI file: sound of it, to which it is aligned",
+    )
     parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: the folder that import-checkpoint wrote")
     parser.add_argument("--mano", type=Path, metavar="FILE", help="for s2c: your MANO_RIGHT.pkl, whose mean pose it builds on")
     parser.add_argument(

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from backend.listen.recording import read_wav
 from numpy.typing import NDArray
 from torch import Tensor
 
 from backend import device
 from backend.from_notes import first_seconds
-from backend.listen.recording import read_wav
 from backend.listen.synth import render_score
 from backend.s2c import checkpoint, take
 from backend.s2c.audio_encoder import normalise

@@ -116,10 +116,13 @@ def fails(code):
     return error
 
 
-def test_a_recording_is_refused_by_the_planner_in_words(scene, tmp_path):
+def test_a_recording_is_refused_in_words_where_no_notes_can_be_heard(scene, tmp_path):
     settings_of(scene).prior = "planner"
+    (tmp_path / "music.wav").write_bytes(b"RIFF\x00\x00\x00\x00WAVE, but no more of it")
     before = (tmp_path / "music.wav").read_bytes()
-    assert "recording" in fails("not-midi").message
+    with pytest.raises(RuntimeError):
+        bpy.ops.s2c.generate()
+    assert pump.current().error.code in ("not-sound", "no-torch")
     assert (tmp_path / "music.wav").read_bytes() == before and not scene.objects
 
 

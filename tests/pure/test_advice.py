@@ -3,11 +3,12 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from s2c_blender.ui.advice import lacking, mismatch, setup_command
+from s2c_blender.ui.advice import deaf, is_sound, lacking, mismatch, setup_command
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.messages import PROTOCOL, Hello
 
@@ -55,12 +56,30 @@ def test_the_setup_command_goes_through_a_shell_whole(tmp_path):
         ("a.MID", "planner", None),
         ("a.wav", "s2c", None),
         ("no suffix", "planner", None),
-        ("a.WAV", "planner", "needs S2C"),
-        ("a.mp3", "planner", "needs S2C"),
+        ("a.WAV", "planner", None),
+        ("a.mp3", "planner", None),
         ("a.mid", "s2c", "for the planner"),
-        ("a.flac", "s2c", "WAV"),
+        ("a.flac", "s2c", None),
     ],
 )
 def test_which_file_goes_with_which_prior(piece, prior, words):
     said = mismatch(piece, prior)
     assert (said is None) if words is None else (said is not None and words in said)
+
+
+@pytest.mark.parametrize(
+    ("answer", "python", "words"),
+    [
+        (FULL, PYTHON, None),
+        (None, None, "name one in the preferences"),
+        (None, PYTHON, "Asking"),
+        (replace(FULL, missing_to_hear=("transkun",)), PYTHON, "lacks transkun. Install there"),
+    ],
+)
+def test_what_is_missing_to_hear_notes_is_said(answer, python, words):
+    said = deaf(answer, python)
+    assert (said is None) if words is None else (said is not None and words in said)
+
+
+def test_recordings_are_known_by_their_names():
+    assert is_sound("//a.MOV") and is_sound("a.m4a") and not is_sound("a.mid") and not is_sound("")

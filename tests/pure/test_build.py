@@ -181,6 +181,12 @@ def test_the_continuous_integration_runs_exactly_the_tests() -> None:
     ("arguments", "groups", "passed"),
     [
         (["piece.mid"], ("blender",), ["--prior", "planner"]),
+        (["sound.mp3"], ("blender", "full"), ["--prior", "planner"]),
+        (
+            ["piece.mid", "--recording", "a.wav"],
+            ("blender", "full"),
+            ["--recording", str(ROOT / "a.wav"), "--prior", "planner"],
+        ),
         (
             ["a.wav", "--prior", "s2c", "--checkpoint", "c", "--mano", "m", "--steps", "20", "--compatibility", "reference"],
             ("blender", "full"),
@@ -188,7 +194,7 @@ def test_the_continuous_integration_runs_exactly_the_tests() -> None:
         ),
     ],
 )
-def test_demo_asks_for_torch_only_where_s2c_is_asked_for(
+def test_demo_asks_for_torch_only_where_there_is_something_to_listen_to(
     build: ModuleType, monkeypatch: pytest.MonkeyPatch, arguments: list[str], groups: tuple[str, ...], passed: list[str]
 ) -> None:
     asked: list[object] = []

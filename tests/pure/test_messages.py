@@ -25,8 +25,10 @@ GENERATE = Generate("a1", "/music/für Elise.mid", "/out/take.npz", seconds=12.5
 LISTEN = Generate(
     "a2", "/a.wav", "/out/a.npz", prior="s2c", checkpoint="/s2c", mano="/MANO_RIGHT.pkl", steps=20, compatibility="reference"
 )
+TOGETHER = Generate("a3", "/a.mid", "/out/a.npz", recording="/a.flac")
 MESSAGES = (
     HELLO,
+    TOGETHER,
     GENERATE,
     LISTEN,
     Shutdown(),

@@ -4,6 +4,7 @@
 import errno
 import shutil
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,9 +126,37 @@ def test_senseless_settings_are_refused_with_what_would_make_sense(tmp_path, no_
     assert "Choose one from" in refused(request(tmp_path, tmp_path / "piece.mid", **bad), "bad-setting").hint
 
 
-def test_a_recording_is_no_piece_for_the_planner(tmp_path, no_work):
-    error = refused(request(tmp_path, wav_files.recording(tmp_path / "piece.mid", seconds=1.0)), "not-midi")
-    assert "recording" in error.message and "S2C" in error.hint
+def test_a_recording_is_refused_in_words_where_nothing_can_hear_its_notes(tmp_path, no_work, monkeypatch):
+    monkeypatch.setattr(config, "missing_packages", lambda needed=(): ("transkun",))
+    error = refused(request(tmp_path, wav_files.recording(tmp_path / "piece.mid", seconds=1.0)), "no-torch")
+    assert "transkun" in error.message and "preferences" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(b"Dear diary, this is a text.", "not-sound"), (b"", "not-sound"), (None, "no-file"), (b"ID3\x04" + bytes(300), "not-sound")],
+)
+def test_what_is_no_recording_is_refused_before_any_work(tmp_path, no_work, full_level, content, code):
+    if content is not None:
+        (tmp_path / "a.mp3").write_bytes(content)
+    error = refused(request(tmp_path, tmp_path / "a.mp3"), code)
+    assert "a.mp3" in error.message and "\n" not in str(error)
+
+
+def test_a_few_milliseconds_are_no_recording(tmp_path, no_work, full_level):
+    assert "5 ms" in refused(request(tmp_path, wav_files.recording(tmp_path / "a.wav", seconds=0.005)), "too-short").message
+
+
+def test_a_recording_needs_no_second_one_and_a_second_one_is_sound(tmp_path, no_work, full_level):
+    sound, piece = wav_files.recording(tmp_path / "a.wav"), midi_files.piece(tmp_path / "a.mid")
+    refused(request(tmp_path, sound, recording=str(sound)), "bad-setting")
+    refused(request(tmp_path, piece, recording=str(piece)), "not-sound")
+    refused(replace(listening(tmp_path, sound), recording=str(sound)), "bad-setting")
+
+
+def test_another_piece_is_not_aligned(tmp_path):
+    sound, piece = wav_files.recording(tmp_path / "a.wav"), midi_files.piece(tmp_path / "a.mid", notes=40, seconds_apart=0.11)
+    refused(request(tmp_path, piece, recording=str(sound)), "not-aligned")
 
 
 @pytest.fixture
@@ -166,16 +195,16 @@ def test_a_folder_that_is_none_is_no_checkpoint(tmp_path, full_level):
     ("content", "code", "named"),
     [
         (None, "no-file", "a.wav"),
-        (b"", "not-wav", "cut off"),
-        (b"ID3" + bytes(100), "not-wav", "no WAV file"),
-        (b"RIFF\xff\xff\xff\xffWAVEfmt ", "not-wav", "missing"),
+        (b"", "not-sound", "no recording"),
+        (b"ID3" + bytes(100), "not-sound", "no recording"),
+        (b"RIFF\xff\xff\xff\xffWAVEfmt ", "not-sound", "no recording"),
     ],
 )
-def test_what_is_no_wav_file_is_refused_with_how_to_make_one(tmp_path, full_level, content, code, named):
+def test_what_is_no_recording_is_refused_with_what_to_choose(tmp_path, full_level, content, code, named):
     if content is not None:
         (tmp_path / "a.wav").write_bytes(content)
     error = refused(listening(tmp_path, tmp_path / "a.wav"), code)
-    assert named in error.message and (code == "no-file" or "ffmpeg" in error.hint)
+    assert named in error.message and (code == "no-file" or "plays elsewhere" in error.hint)
     assert not (tmp_path / "take.npz").exists()
 
 
@@ -190,7 +219,7 @@ def test_a_mano_file_that_is_none_is_refused_before_any_work(tmp_path, full_leve
 
 
 def test_a_midi_file_is_no_recording_for_s2c(tmp_path, full_level):
-    error = refused(listening(tmp_path, midi_files.piece(tmp_path / "a.wav")), "not-wav")
+    error = refused(listening(tmp_path, midi_files.piece(tmp_path / "a.wav")), "not-sound")
     assert "MIDI" in error.message and "planner" in error.hint
 
 
