@@ -35,8 +35,7 @@ def add_checkpoint(folder: SetupFolder, files: Sequence[RemoteFile], *, keep_ori
         tell(f"The originals are kept in {originals}.")
     else:
         shutil.rmtree(originals, ignore_errors=True)
-        if not any((folder.path / places.DOWNLOADS).iterdir()):
-            folder.drop(places.DOWNLOADS)
+        folder.drop_if_empty(places.DOWNLOADS)
     return checkpoint
 
 

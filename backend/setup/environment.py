@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from s2c_blender.wire import places
-from s2c_blender.wire.errors import PianoHandsError
+from s2c_blender.wire.errors import PianoHandsError, write_failed
 
 from .builds import Build
 from .folder import SetupFolder, size_of
@@ -20,6 +20,7 @@ from .pins import ROOT, Pins
 
 #: What must be importable in the end.
 IMPORTS = ("numpy", "mido", "torch", "transformers", "safetensors")
+_PROGRAM = ("backend", "s2c_blender", "rigs")
 _SPARE = 300_000_000  # bytes left free
 
 
@@ -72,12 +73,25 @@ class Environment:
         self.tell("[4/4] looking through what was installed")
         self._check()
         shutil.rmtree(folder.path / places.DOWNLOADS / "pip", ignore_errors=True)
+        folder.drop_if_empty(places.DOWNLOADS)
         folder.ready = True
         folder.save()
 
     def add_command(self) -> Path:
         """Install the program itself, so that `piano-hands serve` works from any folder; returns the command's path."""
-        self._pip(["--no-deps", "--force-reinstall", *self.sources.options(), str(ROOT)])
+        tree = self.folder.claim(places.DOWNLOADS) / "tree"  # pip builds where the source lies, which is not ours to change
+        shutil.rmtree(tree, ignore_errors=True)
+        try:
+            for name in _PROGRAM:
+                shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+            for name in ("pyproject.toml", "README.md", "LICENSE"):
+                shutil.copy2(ROOT / name, tree)
+        except OSError as error:
+            raise write_failed(tree, error) from error
+        self._pip(["--no-deps", "--force-reinstall", *self.sources.options(), str(tree)])
+        for name in ("tree", "pip"):
+            shutil.rmtree(tree.with_name(name), ignore_errors=True)
+        self.folder.drop_if_empty(places.DOWNLOADS)
         return self.python.with_name("piano-hands.exe" if os.name == "nt" else "piano-hands")
 
     def _check_space(self) -> None:

@@ -59,6 +59,10 @@ class SetupFolder:
             self.made.remove(name)
             self.save()
 
+    def drop_if_empty(self, name: str) -> None:
+        if not any((self.path / name).iterdir()):
+            self.drop(name)
+
     def save(self) -> None:
         content = {
             "format": places.FORMAT,

@@ -91,7 +91,7 @@ def test_the_environment_holds_the_pins_and_is_found(made, capfd):
     wanted = dict(pin.split("==") for pin in (PINS.torch, *PINS.others))
     told = subprocess.run([python, "-I", "-c", code, *wanted], capture_output=True, check=True, text=True)
     assert json.loads(told.stdout) == wanted
-    assert not (folder / places.DOWNLOADS / "pip").exists()
+    assert not (folder / places.DOWNLOADS).exists()
 
 
 def test_run_again_it_mends_what_is_broken_and_keeps_the_rest(made, capfd):
