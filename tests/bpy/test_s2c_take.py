@@ -136,7 +136,7 @@ def test_s2c_without_a_checkpoint_cannot_be_pressed(scene):
 def python_without_torch(tmp_path, monkeypatch):
     """A program that starts the backend as if torch were missing; the preferences seem to name it."""
     code = (
-        "import pathlib, sys; from backend import config, server; config.missing_packages = lambda: ('torch',); "
+        "import pathlib, sys; from backend import config, server; config.missing_packages = lambda needed=(): ('torch',); "
         "sys.exit(server.serve(pathlib.Path(sys.argv[1])))"
     )
     path = tmp_path / "python"
@@ -206,4 +206,4 @@ def cli_demo(folder, recording):
 def test_a_midi_file_is_refused_by_s2c_in_words(scene, tmp_path):
     pytest.importorskip("torch", reason="torch is installed for Python 3.11 only")
     settings_of(scene).piece = str(midi_files.piece(tmp_path / "piece.mid"))
-    assert "MIDI" in fails("not-wav").message
+    assert "MIDI" in fails("not-sound").message

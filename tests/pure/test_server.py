@@ -214,7 +214,7 @@ def test_where_torch_is_missing_hello_says_so_and_s2c_is_refused_with_what_to_do
     code = """
 import pathlib, sys
 from backend import config, server
-config.missing_packages = lambda: ("torch", "safetensors")
+config.missing_packages = lambda needed=(): ("torch", "safetensors")
 sys.exit(server.serve(pathlib.Path(".")))
 """
     server = Server(tmp_path, code=code)

@@ -245,7 +245,7 @@ def test_served_what_is_wrong_is_said_and_the_next_job_works(server, given, tmp_
         failed = outcome(server)[2]
         assert isinstance(failed, Failed) and failed.code == code and failed.hint
     server.say(Generate("job1", str(tmp_path / "notes.wav"), str(tmp_path / "t.npz"), prior="s2c", checkpoint=str(given)))
-    assert outcome(server)[2].code == "not-wav"
+    assert outcome(server)[2].code == "not-sound"
 
 
 def test_served_an_idle_backend_gives_the_memory_back_and_loads_again_when_asked(server, given, tmp_path):
