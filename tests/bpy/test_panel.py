@@ -126,7 +126,7 @@ def test_a_scene_that_wants_s2c_where_it_cannot_be_had_says_so_and_can_be_change
 
 @pytest.mark.parametrize(
     ("piece", "chosen", "words"),
-    [("a.wav", "planner", "needs a Python with torch"), ("a.mid", "s2c", "for the planner")],
+    [("a.mid", "s2c", "for the planner"), ("a.MIDI", "s2c", "for the planner")],
 )
 def test_a_file_for_the_other_prior_is_said_so(scene, preferences, piece, chosen, words):
     preferences(Path("python"), FULL)
@@ -134,11 +134,15 @@ def test_a_file_for_the_other_prior_is_said_so(scene, preferences, piece, chosen
     assert words in drawn(scene, panel.S2C_PT_main).said
 
 
-def test_a_recording_for_the_planner_says_too_how_to_get_s2c(scene, preferences):
+def test_a_recording_says_how_its_notes_can_be_heard_and_notes_may_have_a_recording(scene, preferences):
     preferences(None, None)
     settings_of(scene).piece = "a.wav"
     said = drawn(scene).said
-    assert said.count("A recording needs S2C") == 1 and said.count("name one in the preferences") == 1
+    assert "Hearing the notes" in said and said.count("name one in the preferences") == 1
+    preferences(Path("python"), FULL)
+    assert "Hearing" not in drawn(scene).said and "recording" not in drawn(scene).fields
+    settings_of(scene).piece = "a.mid"
+    assert "recording" in drawn(scene).fields
 
 
 def test_sampling_shows_its_stage_and_a_failure_its_sentence(scene, preferences, monkeypatch):

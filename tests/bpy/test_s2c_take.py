@@ -214,4 +214,4 @@ def cli_demo(folder, recording):
 def test_a_midi_file_is_refused_by_s2c_in_words(scene, tmp_path):
     pytest.importorskip("torch", reason="torch is installed for Python 3.11 only")
     settings_of(scene).piece = str(midi_files.piece(tmp_path / "piece.mid"))
-    assert "MIDI" in fails("not-wav").message
+    assert "MIDI" in fails("not-sound").message

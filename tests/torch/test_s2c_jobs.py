@@ -246,7 +246,7 @@ def test_served_what_is_wrong_is_said_and_the_next_job_works(server, given, tmp_
         failed = outcome(server)[2]
         assert isinstance(failed, Failed) and failed.code == code and failed.hint
     server.say(Generate("job1", str(tmp_path / "notes.wav"), str(tmp_path / "t.npz"), prior="s2c", checkpoint=str(given)))
-    assert outcome(server)[2].code == "not-wav"
+    assert outcome(server)[2].code == "not-sound"
 
 
 def test_served_a_mano_file_gives_another_pose_and_a_bad_one_is_refused_with_nothing_left(server, given, tmp_path):
