@@ -174,7 +174,7 @@ def _pinned() -> Mapping[str, str | None]:
 
         return dict.fromkeys(config.FULL_LEVEL)
     wanted = pins.read_pins()
-    return dict(pin.split("==", 1) for pin in (wanted.torch, *wanted.others) if "==" in pin)
+    return dict(pin.split("==", 1) for pin in (wanted.torch, *wanted.others, *wanted.alone) if "==" in pin)
 
 
 def _carried(name: str) -> bool:

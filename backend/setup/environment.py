@@ -68,8 +68,10 @@ class Environment:
         self.tell(f"[2/4] torch, {self.build.words}")
         again = ["--force-reinstall"] if other_build else []
         self._pip([*again, *self.sources.options(self.build), self.pins.torch])
-        self.tell(f"[3/4] {', '.join(pin.partition('==')[0] for pin in self.pins.others)}")
+        self.tell(f"[3/4] {', '.join(pin.partition('==')[0] for pin in (*self.pins.others, *self.pins.alone))}")
         self._pip([*self.sources.options(), self.pins.torch, *self.pins.others])
+        if self.pins.alone:
+            self._pip(["--no-deps", *self.sources.options(), *self.pins.alone])
         self.tell("[4/4] looking through what was installed")
         self._check()
         shutil.rmtree(folder.path / places.DOWNLOADS / "pip", ignore_errors=True)

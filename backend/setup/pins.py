@@ -18,10 +18,11 @@ _TESTED_ON = re.compile(r"\s*;\s*python_version == '[\d.]+'\s*$")
 
 @dataclass(frozen=True)
 class Pins:
-    """torch is apart: its builds are published in places of their own."""
+    """torch is apart: its builds are published in places of their own. `alone` are installed without what they ask for."""
 
     torch: str
     others: tuple[str, ...]
+    alone: tuple[str, ...] = ()
 
 
 def read_pins(path: Path = ROOT / "pyproject.toml") -> Pins:
@@ -30,6 +31,7 @@ def read_pins(path: Path = ROOT / "pyproject.toml") -> Pins:
         with open(path, "rb") as file:
             project = tomllib.load(file)
         wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["full"]]
+        names = project["tool"]["piano-hands"]["alone"]
     except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
         raise PianoHandsError(
             "no-pins",
@@ -39,4 +41,5 @@ def read_pins(path: Path = ROOT / "pyproject.toml") -> Pins:
     pins = [_TESTED_ON.sub("", pin) for pin in wanted]
     kept = [pin for pin in pins if pin.partition("==")[0] not in _LEFT_OUT]
     torch = next(pin for pin in kept if pin.startswith("torch=="))
-    return Pins(torch, tuple(pin for pin in kept if pin != torch))
+    alone = tuple(pin for pin in kept if pin.partition("==")[0] in names)
+    return Pins(torch, tuple(pin for pin in kept if pin != torch and pin not in alone), alone)

@@ -51,7 +51,7 @@ def test_the_pins_are_those_of_the_full_group_but_for_what_has_a_narrower_licenc
     assert PINS.torch.startswith("torch==")
     names = {pin.partition("==")[0] for pin in PINS.others}
     assert {"mido", "transformers", "safetensors"} <= names and not names & {"torch", "smplx"}
-    assert all(";" not in pin or "python_version ==" not in pin for pin in (PINS.torch, *PINS.others))
+    assert all(";" not in pin or "python_version ==" not in pin for pin in (PINS.torch, *PINS.others, *PINS.alone))
 
 
 def test_missing_pins_are_an_error_with_a_way_out(tmp_path):
@@ -64,6 +64,8 @@ def test_missing_pins_are_an_error_with_a_way_out(tmp_path):
 def made(tmp_path_factory):
     """A folder that the person already used, wheels of everything, and what setup made of them."""
     wheels = tmp_path_factory.mktemp("wheels")
+    for pin in PINS.alone:
+        wheel(wheels, pin, requires=("not-to-be-had",))
     for pin in PINS.others:
         wheel(wheels, pin, requires=("numpy",) if pin.startswith("transformers") else ())
     wheel(wheels, PINS.torch)
@@ -88,7 +90,7 @@ def test_the_environment_holds_the_pins_and_is_found(made, capfd):
     python = places.made_python(folder)
     assert python is not None
     code = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
-    wanted = dict(pin.split("==") for pin in (PINS.torch, *PINS.others))
+    wanted = dict(pin.split("==") for pin in (PINS.torch, *PINS.others, *PINS.alone))
     told = subprocess.run([python, "-I", "-c", code, *wanted], capture_output=True, check=True, text=True)
     assert json.loads(told.stdout) == wanted
     assert not (folder / places.DOWNLOADS).exists()
