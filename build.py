@@ -172,16 +172,14 @@ def bench(options: argparse.Namespace) -> int:
         return _run([environment("full"), "-m", "tests.bench.bench_s2c"])
     if options.folder is None:
         raise Fault("Name a folder with MIDI files, or ask for --s2c.")
-    if options.listen:
-        task = [str(options.folder.absolute()), *(["--seconds", str(options.seconds)] if options.seconds else [])]
-        task += ["--json", str(options.json.absolute())] if options.json else []
-        return _run([environment("blender", "test", "full"), "-m", "tests.bench.bench_listen", *task])
-    task = [str(options.folder.absolute()), "--jobs", str(options.jobs)]
-    for name in ("seconds", "measured", "sampled", "fps"):
+    task = [str(options.folder.absolute()), *([] if options.listen else ["--jobs", str(options.jobs)])]
+    for name in ("seconds",) if options.listen else ("seconds", "measured", "sampled", "fps"):
         if getattr(options, name) is not None:
             task += [f"--{name}", str(getattr(options, name))]
     if options.json:
         task += ["--json", str(options.json.absolute())]
+    if options.listen:
+        return _run([environment("blender", "test", "full"), "-m", "tests.bench.bench_listen", *task])
     return _run([environment("blender"), "-m", "tests.bench.contact_table", *task])
 
 

@@ -105,7 +105,9 @@ def test_fingers_that_overlap_are_pushed_apart() -> None:
     dofs = playing_posture(skeleton).dofs[None].copy()
     dofs[..., anatomy.index("index1 abduction")] = np.radians(-14)
     matrix, slope = np.zeros((1, 2, anatomy.DOFS, anatomy.DOFS)), np.zeros((1, 2, anatomy.DOFS))
-    Collisions(skeleton, Softness(spread=0.0005, outlier=0.003)).add(pose(skeleton, dofs), (matrix, slope))
+    Collisions(skeleton, Softness(spread=0.0005, outlier=0.003)).add(
+        pose(skeleton, dofs), np.ones((1, 2, 5), dtype=bool), (matrix, slope)
+    )
     spread = anatomy.index("index1 abduction")
     assert (slope[..., spread] < 0.0).all()  # the gradient asks for more abduction: back to the thumb's side
     assert (matrix[..., spread, spread] > 0.0).all()
