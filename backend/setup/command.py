@@ -8,11 +8,11 @@ from pathlib import Path
 from s2c_blender.wire import places
 from s2c_blender.wire.errors import PianoHandsError
 
+from . import pins
 from .builds import BUILDS, Build, Machine, fitting
 from .checkpoint import add_checkpoint
 from .environment import Environment, Sources
 from .folder import SetupFolder, size_of
-from .pins import read_pins
 from .published import ADDRESS, experiment
 
 
@@ -68,7 +68,7 @@ def _make_environment(options: argparse.Namespace, folder: SetupFolder) -> Envir
     _tell(f"torch {build.words}: {why}.")
     has = size_of(folder.path / places.ENVIRONMENT) if places.ENVIRONMENT in folder.made else 0
     _tell(f"To fetch: about {_size(build.download)}. On the disk: about {_size(build.disk)}, of which {_size(has)} are there.")
-    environment = Environment(folder, build, read_pins(), sources, _tell)
+    environment = Environment(folder, build, pins.read_pins(), sources, _tell)
     environment.make()
     _tell(f"On the disk: {_size(size_of(folder.path / places.ENVIRONMENT))}.")
     return environment
