@@ -73,7 +73,7 @@ class Recording:
         sound = read_mono(Path(asked.input), rate=SAMPLE_RATE, seconds=asked.seconds, tick=tick)
         assert asked.checkpoint is not None, "check_settings asks for it"
         model, device = self.models.load(Path(asked.checkpoint), listener)
-        from .s2c import take
+        from .s2c import take, take_clip
         from .s2c.behaviour import behaviour
         from .s2c.sampler import Listening
         from .s2c.windows import out_of_memory
@@ -93,7 +93,7 @@ class Recording:
                 "The memory ran out, even for one window of the recording at a time.",
                 "Limit the seconds, or close other programs that use the device.",
             ) from error
-        return self._clip(take.to_clip(sampled, fps=asked.fps, convention=self.convention, behaviour=how))
+        return self._clip(take_clip.to_clip(sampled, fps=asked.fps, convention=self.convention, behaviour=how))
 
     def render(self, path: Path, listener: Listener) -> None:
         raise AssertionError("check_settings refuses: the recording is the sound")

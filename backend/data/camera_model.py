@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2c_blender.motion import rotation
+from s2c_blender.motion.resample import places_at, rotations_at
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.hands import JOINTS
 
@@ -66,24 +67,13 @@ class Filmed:
 def film(clip: Clip, camera: CameraModel, random: np.random.Generator) -> Filmed:
     """The clip from time zero on, as the labels of a video of it would be."""
     count = max(int(np.floor((clip.times[-1] + 1e-9) * FPS)) + 1, 1)
-    turns, places = _at(clip, np.arange(count) / FPS)
+    frames = (np.arange(count) / FPS - clip.start) * clip.rate
+    turns, places = rotations_at(clip.rotation, frames), places_at(clip.translation, frames)
     seen = _seen(places, camera, random)
     result, wrists = axes.as_right_hands(turns, seen, wrist=camera.convention.wrist)
     vectors = _continuous_vectors(result)
     vectors = vectors + camera.pose_noise * random.normal(size=vectors.shape) - camera.convention.mean_pose
     return Filmed(np.moveaxis(vectors.reshape(count, 2, 3 * len(JOINTS)), 1, 0), np.moveaxis(wrists, 1, 0))
-
-
-def _at(clip: Clip, times: Array) -> tuple[Array, Array]:
-    """Rotations and wrists at `times`, blended between the clip's frames."""
-    at = np.clip((times - clip.start) * clip.rate, 0, len(clip.rotation) - 1)
-    first = np.minimum(at.astype(np.intp), max(len(clip.rotation) - 2, 0))
-    second, part = np.minimum(first + 1, len(clip.rotation) - 1), at - first
-    before, after = (clip.rotation[index].astype(float) for index in (first, second))
-    after *= np.where(np.sum(before * after, axis=-1, keepdims=True) < 0.0, -1.0, 1.0)
-    turns = rotation.normalize(before + part[:, None, None, None] * (after - before))
-    places = clip.translation[first] + part[:, None, None] * (clip.translation[second] - clip.translation[first])
-    return turns, places
 
 
 def _seen(places: Array, camera: CameraModel, random: np.random.Generator) -> Array:
