@@ -20,8 +20,11 @@ from . import kinematics, solve
 from .fingering import assign_fingers
 from .hands_split import assign_hands
 from .manner import manner
+from .motion import Motion
+from .near_motion import NearMotion
 from .planner import Plan, Setting, Take
 from .progress import part_of
+from .registration import lay_out
 
 PRE_ROLL = 1.0  # seconds before time zero in which the hands come in
 POST_ROLL = 1.5  # and after the last key is up, in which they go
@@ -39,18 +42,21 @@ class Settings:
     hand_size: float = 0.22
     style: float = 0.5
     octave: float = STANDARD_OCTAVE
+    on_keys: float = 1.0  # of a motion from elsewhere: from exactly as it is (0) to on the keys (1)
 
 
 def perform(
     score: Score,
     settings: Settings | None = None,
     *,
+    prior: Clip | None = None,
     report: Callable[[str, int, int], None] = lambda stage, done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
     preview: Preview = lambda first, rotation, translation: None,
 ) -> Clip:
     """Two hands that play the score. `report(stage, done, total)` tells progress. Raises Cancelled.
 
+    prior: how the hands should move (S2C's raw take), in no known relation to the keys; None: as the planner has them.
     `preview(first, rotation, translation)` is given the frames from `first` on as soon as they are final: first the hands' first
     seconds, then some tens of seconds at a time. They are the clip's own arrays: copy what has to outlive a change.
     """
@@ -70,37 +76,42 @@ def perform(
     percent = -1
     hand = assign_hands(score, tick=part_of(tick, 0.0, 0.7))
     span = settings.hand_size * STANDARD_OCTAVE / settings.octave
-    fingering = assign_fingers(score, hand, span=span, tick=part_of(tick, 0.7, 1.0))
+    skeleton, keyboard = hand_skeleton(load_hand_rig(), span=settings.hand_size), Keyboard(settings.octave)
+    laid = None if prior is None else lay_out(Motion(prior, skeleton), score, hand, keyboard)
+    fingering = assign_fingers(score, hand, span=span, seen=None if laid is None else laid.seen, tick=part_of(tick, 0.7, 1.0))
     look()
     report("planning", 0, 1)
-    motion = key_motion(score, fingering)
-    skeleton = hand_skeleton(load_hand_rig(), span=settings.hand_size)
     rate = hand_rate(settings.fps)
     frames = int(np.ceil((PRE_ROLL + score.duration + POST_ROLL) * rate)) + 1
-    take = Take(-PRE_ROLL, rate, frames)
-    setting = Setting(skeleton, Keyboard(settings.octave), take, manner(settings.style, settings.seed))
+    setting = Setting(skeleton, keyboard, Take(-PRE_ROLL, rate, frames), manner(settings.style, settings.seed))
     look()
-    planned = Plan(score, fingering, motion, setting, look)
+    plan = Plan(score, fingering, key_motion(score, fingering), setting, look)
+    near = None if laid is None else NearMotion(plan, laid, look)
     turns = np.empty((frames, 2, 16, 4), dtype=np.float32)
     places = np.empty((frames, 2, 3), dtype=np.float32)
     first = 0
-    for dofs in solve.solve_in_parts(skeleton, planned, report=partial(report, "solving"), cancelled=cancelled):
+    if near is not None and settings.on_keys == 0.0:
+        parts = near.unsolved(look)
+    else:
+        parts = solve.solve_in_parts(skeleton, near or plan, report=partial(report, "solving"), cancelled=cancelled)
+    for dofs in parts:
         last = first + len(dofs)
-        turns[first:last] = kinematics.to_rotations(skeleton, dofs)
+        turns[first:last], places[first:last] = kinematics.to_rotations(skeleton, dofs), dofs[..., :3]
+        if near is not None and settings.on_keys < 1.0:
+            near.ease_off(first, turns[first:last], places[first:last], settings.on_keys)
         known = max(first - 1, 0)  # signs go on from the frame before
         turns[known:last] = rotation.continuous(turns[known:last])
-        places[first:last] = dofs[..., :3]
         preview(first, turns[first:last], places[first:last])
         first = last
     return Clip(
         rotation=turns,
         translation=places,
         fps=settings.fps,
-        start=take.start,
+        start=setting.take.start,
         score=score,
         fingering=fingering,
         skeleton=skeleton.name,
         hand_size=settings.hand_size,
         octave=settings.octave,
-        made={"prior": "planner", "seed": settings.seed, "style": settings.style},
+        made={"prior": "planner", "seed": settings.seed, "style": settings.style} if laid is None else laid.made(settings.on_keys),
     )

@@ -19,13 +19,23 @@ from .runs import find_runs, run_fingers
 from .strikes import strikes_and_releases
 
 STRETCH = 0.02  # metres beyond the practical stretch of two fingers that a chord is still struck at once with
+SEEN = 14.0  # cost of another finger than the one that is clearly seen to strike: more than any habit, less than what cannot be
+UNCLEAR = 0.15  # probability below which nothing was seen
 RUN_PACE = 0.7  # seconds between onsets within which a line is one run
 
 
-def assign_fingers(score: Score, hand: NDArray[np.int8], *, span: float = 0.22, tick: Tick = no_tick) -> Fingering:
+def assign_fingers(
+    score: Score,
+    hand: NDArray[np.int8],
+    *,
+    span: float = 0.22,
+    seen: NDArray[np.float64] | None = None,
+    tick: Tick = no_tick,
+) -> Fingering:
     """Fingers, strikes and releases of all notes.
 
-    hand: (N,) `HandSide` of every note; span: thumb tip to little fingertip, metres. Fingers that notes state are kept.
+    hand: (N,) `HandSide` of every note; span: thumb tip to little fingertip, metres; seen: (N, 5) probability that each finger
+    strikes each note, read from a motion. Fingers that notes state are kept.
     """
     tick(0.0)
     playable = make_playable(score, hand, span=span)
@@ -38,6 +48,8 @@ def assign_fingers(score: Score, hand: NDArray[np.int8], *, span: float = 0.22, 
         slices = hand_slices(score, playable, side=side, span=span)
         tick(share)
         slices = _with_learned(slices, side=side, tables=tables[side])
+        if seen is not None:
+            slices = [_with_seen(current, seen) for current in slices]
         for index, number in best_fingers(slices, tables[side], part_of(tick, share, share + 0.4)).items():
             finger[index] = number + 1
         tick(share + 0.4)
@@ -58,6 +70,17 @@ def _roll_stretched(score: Score, playable: Playable, current: Slice, finger: ND
     excess = float(tables.conflict[key[:, None], key, used[:, None], used].max()) / 1000.0
     if excess > STRETCH:
         roll(score, playable, chord, excess)
+
+
+def _with_seen(current: Slice, seen: NDArray[np.float64]) -> Slice:
+    """Adds the wish for fingers that are seen to strike, in proportion to how clear it is."""
+    wishes = [
+        (column, finger, SEEN * float(seen[index, finger]))
+        for column, (index, struck) in enumerate(zip(current.notes, current.struck, strict=True))
+        if struck
+        for finger in np.flatnonzero(seen[index] > UNCLEAR).tolist()
+    ]
+    return replace(current, wishes=(*current.wishes, *wishes)) if wishes else current
 
 
 def _with_learned(slices: list[Slice], *, side: HandSide, tables: CostTables) -> list[Slice]:
