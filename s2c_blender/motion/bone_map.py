@@ -155,7 +155,9 @@ def _out_of_place(bone_map: BoneMap, rig: Rig, side: HandSide) -> list[BoneNote]
         for number, bone in enumerate(bones, 1):
             before = bones[number - 2] if number > 1 else wrist
             if np.linalg.norm(rig[bone].head - rig[before].head) < 1e-6:
-                notes.append(BoneNote(side, f"{word}{number}", bone, f"it begins where {before} begins: they are no phalanges", True))
+                notes.append(
+                    BoneNote(side, f"{word}{number}", bone, f"it begins where {before} begins: they are no phalanges", True)
+                )
             above[f"{word}{number}"] = before
     for part, before in above.items():
         bone = parts.get(part)

@@ -196,4 +196,3 @@ def _body(rig: Rig, right: _Hand, left: _Hand) -> tuple[dict[str, str], tuple[st
 def _spine_step(rig: Rig, bones: Sequence[str]) -> float:
     steps = [float(np.linalg.norm(rig[b].head - rig[a].head)) for a, b in zip(bones[1:], bones[2:], strict=False)]
     return 4.0 * max(steps) if steps else np.inf
-
