@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
-from s2c_blender.wire.kind import is_recording
+from s2c_blender.wire.kind import Kind, is_recording, kind_of
 from s2c_blender.wire.messages import MOST_STEPS, Generate
 
 from . import config
@@ -101,6 +101,10 @@ def check_writable(path: Path) -> None:
 
 
 def _open(request: Generate, models: KeptModel) -> Source:
+    if kind_of(Path(request.input)) is Kind.TAKE:
+        from .from_take import Again
+
+        return Again.open(request)
     if request.prior == "s2c":
         from .from_recording import Recording
 

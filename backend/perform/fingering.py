@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import LOWEST
-from s2c_blender.wire.notes import UNPLAYED, Fingering, Score
+from s2c_blender.wire.notes import UNPLAYED, Fingering, Score, pitch_name
 
 from .finger_path import LEARNED, LEARNED_END, Slice, best_fingers
 from .fingering_costs import CostTables, cost_tables
@@ -21,7 +21,11 @@ from .strikes import strikes_and_releases
 STRETCH = 0.02  # metres beyond the practical stretch of two fingers that a chord is still struck at once with
 SEEN = 14.0  # cost of another finger than the one that is clearly seen to strike: more than any habit, less than what cannot be
 UNCLEAR = 0.15  # probability below which nothing was seen
+_NOT_THERE = 1e4  # cost of a finger that a hand has not
 RUN_PACE = 0.7  # seconds between onsets within which a line is one run
+
+
+Missing = tuple[frozenset[int], frozenset[int]]
 
 
 def assign_fingers(
@@ -30,18 +34,20 @@ def assign_fingers(
     *,
     span: float = 0.22,
     seen: NDArray[np.float64] | None = None,
+    without: Missing = (frozenset(), frozenset()),
     tick: Tick = no_tick,
 ) -> Fingering:
     """Fingers, strikes and releases of all notes.
 
     hand: (N,) `HandSide` of every note; span: thumb tip to little fingertip, metres; seen: (N, 5) probability that each finger
-    strikes each note, read from a motion. Fingers that notes state are kept.
+    strikes each note, read from a motion; without: fingers (0 the thumb) that a hand has not. Fingers that notes state are kept,
+    as far as they are there.
     """
     tick(0.0)
     playable = make_playable(score, hand, span=span)
     tick(0.1)
     finger = np.full(len(score.notes), UNPLAYED, dtype=np.int8)
-    tables = {side: cost_tables(side, span=span) for side in HandSide}
+    tables = {side: _lacking(cost_tables(side, span=span), without[side]) for side in HandSide}
     for side in HandSide:
         share = 0.1 + 0.4 * side  # of this work
         tick(share)
@@ -55,9 +61,30 @@ def assign_fingers(
         tick(share + 0.4)
         for current in slices:
             _roll_stretched(score, playable, current, finger, tables[side])
+        _leave_out(score, playable, finger, side, without[side])
     tick(0.9)
     strike, release = strikes_and_releases(score, playable, finger, tables)
     return Fingering(playable.hand, finger, strike, release, tuple(playable.remarks))
+
+
+def _lacking(tables: CostTables, missing: frozenset[int]) -> CostTables:
+    if not missing:
+        return tables
+    single = tables.single.copy()
+    single[:, sorted(missing)] += _NOT_THERE
+    return replace(tables, single=single)
+
+
+def _leave_out(score: Score, playable: Playable, finger: NDArray[np.int8], side: HandSide, missing: frozenset[int]) -> None:
+    """What is left to fingers that are not there is not played."""
+    lost = np.flatnonzero((playable.hand == side) & np.isin(finger - 1, sorted(missing)) & (finger != UNPLAYED))
+    for index in lost.tolist():
+        note = score.notes[index]
+        playable.remarks.append(
+            f"{pitch_name(note.pitch)} at {note.onset:.2f} s is not played: the {side.word} hand has no finger {finger[index]}"
+        )
+    finger[lost] = UNPLAYED
+    playable.played[lost] = False
 
 
 def _roll_stretched(score: Score, playable: Playable, current: Slice, finger: NDArray[np.int8], tables: CostTables) -> None:

@@ -204,5 +204,5 @@ def _wrist_angles(turns: Array) -> Array:
 
 def _turn_about(turns: Array, axes: Array) -> Array:
     """The angle (...) by which quaternions (..., 4) turn about unit axes: the twist of their swing and twist."""
-    angle = 2.0 * np.arctan2(np.sum(turns[..., 1:] * axes, axis=-1), turns[..., 0])
-    return (angle + np.pi) % (2.0 * np.pi) - np.pi
+    twist = np.where(turns[..., :1] < 0.0, -turns, turns)
+    return 2.0 * np.arctan2(np.sum(twist[..., 1:] * axes, axis=-1), twist[..., 0])

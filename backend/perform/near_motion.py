@@ -75,11 +75,11 @@ class NearMotion:
             look()
             yield self.section(first, min(first + _BLOCK, self.frames))[0]
 
-    def ease_off(self, first: int, turns: Array, places: Array, on_keys: float) -> None:
+    def ease_off(self, first: int, turns: NDArray[np.float32], places: NDArray[np.float32], on_keys: float) -> None:
         """Changes solved frames from `first` on to such a share of the way from the motion itself, laid over the keys, to them."""
         last = first + len(turns)
         times = self.times[first:last]
-        share = 1.0 - (1.0 - on_keys) * self._share(times)[:, None, None]
+        share = 1.0 - (1.0 - on_keys) * self._share(times)[:, None, None]  # the way in and out is the planner's
         own = self.motion.rotations(times)
         own *= np.where(np.sum(own * turns, axis=-1, keepdims=True) < 0.0, -1.0, 1.0)
         turns[:] = rotation.normalize(own + share[..., None] * (turns - own))
@@ -92,17 +92,16 @@ class NearMotion:
 
     def _heights(self, part: Part) -> Array:
         """(F,) by how much a wrist has to be higher than the planner's for the motion's fingers to reach their keys' bottoms."""
-        strike = part.strokes.strike
-        known = strike <= self.motion.end
-        if not known.any():
+        part = part.take(np.flatnonzero(part.strokes.strike <= self.motion.end))
+        if not len(part.key):
             return np.zeros(self.frames)
-        finger, key, strike, leave = (values[known] for values in (part.finger, part.key, strike, part.strokes.leave))
-        tip = self.motion.tips(strike + AFTER)[np.arange(len(strike)), part.side, finger]
+        key, strike = part.key, part.strokes.strike
+        tip = self.motion.tips(strike + AFTER)[np.arange(len(strike)), part.side, part.finger]
         keyboard, frame = self.plan.setting.keyboard, self._frame(strike)
         y = self.wrists_y(part.side, strike) + tip[:, 1]
         bottom = keyboard.top[key] - keyboard.dip[key] * (BALANCE_Y - y) / (BALANCE_Y - keyboard.front[key])
         wish = bottom - tip[:, 2] - self.plan.wrists[frame, part.side, 2]
-        return self._smooth(strike, np.minimum(leave, strike + 0.3), wish)
+        return self._smooth(strike, np.minimum(part.strokes.leave, strike + 0.3), wish)
 
     def wrists_y(self, side: HandSide, times: Array) -> Array:
         """(n,) depth of a wrist over the keys."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
+from s2c_blender.motion.hand_rig import OWN_HANDS, skeleton_of
 from s2c_blender.motion.key_motion import key_motion
 from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.clip import Clip
@@ -41,11 +41,11 @@ def reassign(clip: Clip, changes: Changes) -> Clip:
     Frames farther than AROUND seconds from what changes are the same bit for bit.
     Raises PianoHandsError('no-note', 'bad-finger', 'not-played', 'finger-taken', 'out-of-reach', 'other-skeleton').
     """
-    skeleton = hand_skeleton(load_hand_rig(), span=clip.hand_size)
-    if clip.skeleton != skeleton.name:
+    if clip.hands is None and clip.skeleton != OWN_HANDS:
         raise PianoHandsError(
             "other-skeleton", f"This take has the hands '{clip.skeleton}'.", "Generate it again with this version."
         )
+    skeleton = skeleton_of(clip)
     for index, (hand, finger) in changes.items():
         _check_change(clip, index, hand, finger)
     fingering = replace(clip.fingering, **{name: getattr(clip.fingering, name).copy() for name in _COLUMNS})

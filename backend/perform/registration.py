@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from s2c_blender.motion.skeleton import HandSkeleton
+from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import LOWEST, Keyboard
 from s2c_blender.wire.notes import Score
@@ -86,6 +88,14 @@ def lay_out(motion: Motion, score: Score, hand: NDArray[np.int8], keyboard: Keyb
     """Register the motion and read its fingers. hand: (N,) `HandSide` of every note."""
     fits = register(motion, score, hand, keyboard)
     return Laid(motion, fits, seen_fingers(motion, score, hand, fits, keyboard))
+
+
+def as_it_lies(clip: Clip, skeleton: HandSkeleton) -> Laid | None:
+    """The motion of an S2C take that is on the keys already; None for other takes: those the planner plans anew."""
+    if clip.made.get("prior") != "s2c" or not clip.score.notes:
+        return None
+    here = HandFit(1.0, (0.0, 0.0), (0.0, 0.0), 1.0, len(clip.score.notes))
+    return Laid(Motion(clip, skeleton), (here, here), np.zeros((len(clip.score.notes), 5)))
 
 
 def register(motion: Motion, score: Score, hand: NDArray[np.int8], keyboard: Keyboard) -> tuple[HandFit, HandFit]:

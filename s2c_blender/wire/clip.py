@@ -21,6 +21,7 @@ FORMAT = 1
 MINIMUM_HAND_RATE = 48.0
 LARGEST = 4_000_000_000  # bytes unfolded: a day of music at 60 keys a second has 3.2
 FASTEST = 1000.0  # frames a second
+HANDS = "hands_"  # begins the names of a HandSkeleton's arrays in the file
 
 
 def hand_rate(fps: float) -> float:
@@ -48,6 +49,7 @@ class Clip:
     hand_size: float = 0.22  # span from thumb tip to little fingertip, metres
     octave: float = STANDARD_OCTAVE
     made: dict[str, Any] = field(default_factory=dict)  # seed, prior, style, versions
+    hands: dict[str, NDArray[np.float64]] | None = None  # arrays of the HandSkeleton; None: our own hands, of that size
 
     @property
     def rate(self) -> float:
@@ -110,6 +112,7 @@ def _to_arrays(clip: Clip) -> dict[str, NDArray[Any]]:
         "finger": clip.fingering.finger,
         "strike": clip.fingering.strike,
         "release": clip.fingering.release,
+        **{HANDS + name: values for name, values in (clip.hands or {}).items()},
     }
 
 
@@ -144,6 +147,7 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Clip:
         hand_size=_number(about, "hand_size", above=0.0),
         octave=_number(about, "octave", above=0.0),
         made=dict(about["made"]),
+        hands={name[len(HANDS) :]: values for name, values in arrays.items() if name.startswith(HANDS)} or None,
     )
 
 
