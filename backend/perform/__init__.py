@@ -80,7 +80,8 @@ def perform_again(
 ) -> Clip:
     """The clip's notes on the hands that it carries. Raises Cancelled.
 
-    What S2C moved moves near that again. Its fingering stays where these hands have the fingers and about the size for it; else only what notes themselves state.
+    What S2C moved moves near that again. Its fingering stays where these hands have the fingers and about the size for it; else
+    only what notes themselves state.
     """
     skeleton = skeleton_of(clip)
     span = skeleton.span()

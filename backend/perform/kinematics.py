@@ -199,10 +199,11 @@ def _wrist_angles(turns: Array) -> Array:
     yaw = np.arctan2(-turns[..., 0, 1], turns[..., 1, 1])
     pitch = np.arctan2(turns[..., 2, 1], np.hypot(turns[..., 0, 1], turns[..., 1, 1]))
     roll = np.arctan2(-turns[..., 2, 0], turns[..., 2, 2])
-    return np.stack([sign * yaw, -pitch, sign * roll], axis=-1)
+    return np.stack([sign * yaw, -1.0 * pitch, sign * roll], axis=-1)
 
 
 def _turn_about(turns: Array, axes: Array) -> Array:
     """The angle (...) by which quaternions (..., 4) turn about unit axes: the twist of their swing and twist."""
-    twist = np.where(turns[..., :1] < 0.0, -turns, turns)
-    return 2.0 * np.arctan2(np.sum(twist[..., 1:] * axes, axis=-1), twist[..., 0])
+    sign = np.where(turns[..., 0] < 0.0, -1.0, 1.0)
+    along: Array = np.sum(turns[..., 1:] * axes, axis=-1)
+    return 2.0 * np.arctan2(sign * along, sign * turns[..., 0])

@@ -55,6 +55,10 @@ class Motion:
         return bottom
 
     @property
+    def begin(self) -> float:
+        return self.clip.start
+
+    @property
     def end(self) -> float:
         return float(self.clip.times[-1])
 

@@ -92,7 +92,8 @@ class NearMotion:
 
     def _heights(self, part: Part) -> Array:
         """(F,) by how much a wrist has to be higher than the planner's for the motion's fingers to reach their keys' bottoms."""
-        part = part.take(np.flatnonzero(part.strokes.strike <= self.motion.end))
+        strike = part.strokes.strike
+        part = part.take(np.flatnonzero((strike >= self.motion.begin) & (strike <= self.motion.end)))
         if not len(part.key):
             return np.zeros(self.frames)
         key, strike = part.key, part.strokes.strike

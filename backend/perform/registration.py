@@ -152,13 +152,14 @@ def seen_fingers(motion: Motion, score: Score, hand: NDArray[np.int8], fits: tup
     return result
 
 
-def in_words(fits: tuple[HandFit, HandFit]) -> str:
-    """What a person should know where a hand's motion could not be laid on the keys; empty where both could."""
-    lost = [side.word for side in HandSide if not fits[side].trusted]
+def in_words(made: dict[str, dict[str, Any]]) -> str:
+    """What a person should know of a clip's "registration" where a hand's motion could not be laid on the keys; else nothing."""
+    fits = {side: HandFit(**made[side.word]) for side in HandSide if side.word in made}
+    lost = [side.word for side, fit in fits.items() if not fit.trusted]
     if not lost:
         return ""
     whose = "Neither hand's motion fits" if len(lost) == 2 else f"The {lost[0]} hand's motion does not fit"
-    sure = ", ".join(f"{side.word} {fits[side].confidence:.0%}" for side in HandSide)
+    sure = ", ".join(f"{side.word} {fit.confidence:.0%}" for side, fit in fits.items())
     return f"{whose} the notes (confidence: {sure}): it goes where the planner would send it, with the generated posture."
 
 
