@@ -108,4 +108,4 @@ def first_seconds(score: Score, seconds: float) -> Score:
         replace(note, offset=min(note.offset, seconds)) for note in score.notes if note.onset < seconds
     )
     pedal: tuple[PedalEvent, ...] = tuple(event for event in score.pedal if event.time < seconds)
-    return replace(score, notes=notes, pedal=pedal)
+    return replace(score, notes=notes, pedal=pedal, bars=tuple(bar for bar in score.bars if bar < seconds))

@@ -204,6 +204,7 @@ def _wrist_angles(turns: Array) -> Array:
 
 def _turn_about(turns: Array, axes: Array) -> Array:
     """The angle (...) by which quaternions (..., 4) turn about unit axes: the twist of their swing and twist."""
-    sign = np.where(turns[..., 0] < 0.0, -1.0, 1.0)
+    sign: Array = np.where(turns[..., 0] < 0.0, -1.0, 1.0)
     along: Array = np.sum(turns[..., 1:] * axes, axis=-1)
-    return 2.0 * np.arctan2(sign * along, sign * turns[..., 0])
+    half: Array = np.arctan2(sign * along, sign * turns[..., 0])
+    return 2.0 * half
