@@ -109,6 +109,41 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
         subtype="TIME_ABSOLUTE",
     )
 
+    character: bpy.props.PointerProperty(
+        name="Character",
+        description="Armature of your own character, whose hands are to play the take",
+        type=bpy.types.Object,
+        poll=lambda self, ob: ob.type == "ARMATURE" and not ob.get("s2c_made"),
+    )
+    character_map: bpy.props.StringProperty(
+        name="Bone Map",
+        description="A map of its bones (JSON), where its names and its shape do not tell. Empty: found by itself",
+        subtype="FILE_PATH",
+        options=_BESIDE_THE_FILE,
+    )
+    character_way: bpy.props.EnumProperty(
+        name="Way",
+        description="How the take comes onto the character",
+        items=(
+            ("solve", "Solve", "Solve the take anew on the character's own fingers: they land on the keys"),
+            ("fast", "Copy", "Copy rotations: at once, but fingers of other proportions miss keys"),
+        ),
+    )
+    character_seated: bpy.props.BoolProperty(
+        name="Seat at the Piano",
+        description="Place the character at the piano, fit the bench to it, and let torso and legs sit where nothing animates them",
+        default=True,
+    )
+    character_error: bpy.props.FloatProperty(
+        name="Thin Out (mm)",
+        description="Leave keys out as long as fingertips in the air move by less than this; on piano keys nothing moves. "
+        "0 sets a key at every frame",
+        default=0.0,
+        min=0.0,
+        max=20.0,
+        precision=1,
+    )
+
 
 def settings_of(scene: bpy.types.Scene) -> S2C_PG_settings:
     """The one way to the settings of a scene."""

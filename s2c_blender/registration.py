@@ -5,9 +5,10 @@ import bpy
 
 from . import properties
 from .jobs import pump
+from .ops import character as bake
 from .ops import copy_setup, generate, look_at_python, open_take, report
 from .preferences import S2C_AP_preferences, extension_id
-from .ui import panel
+from .ui import character, panel
 
 CLASSES: tuple[type, ...] = (
     S2C_AP_preferences,
@@ -19,10 +20,14 @@ CLASSES: tuple[type, ...] = (
     open_take.S2C_FH_piece,
     look_at_python.S2C_OT_look_at_python,
     copy_setup.S2C_OT_copy_setup,
+    bake.S2C_OT_bake_character,
+    bake.S2C_OT_take_off_character,
+    bake.S2C_OT_save_map,
     report.S2C_OT_copy_report,
     report.S2C_OT_open_log,
     panel.S2C_PT_main,
     panel.S2C_PT_settings,
+    character.S2C_PT_character,
 )
 
 

@@ -2,6 +2,7 @@
 """Characters for tests: a skinned body with our hands, in the bones of any naming convention, rest pose, unit and proportion."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import bpy
@@ -119,7 +120,7 @@ def _longer(make: Make, places: np.ndarray, side: HandSide) -> np.ndarray:
     """(16, 3) joints' displacements for fingers of another length."""
     moved = places.copy()
     for chain in FINGER_JOINTS:
-        for before, joint in zip(chain, chain[1:], strict=False):
+        for before, joint in pairwise(chain):
             moved[joint] = moved[before] + (places[joint] - places[before]) * make.fingers
     return moved
 
@@ -162,8 +163,7 @@ def _names(make: Make) -> dict[str, str]:
     names |= {f"spine{number}": name for number, name in enumerate(convention.spine)}
     for side in HandSide:
         names |= {part + side.suffix: options[0] for part, options in convention.parts[side].items()}
-    names = {part: make.prefix + name for part, name in names.items() if part.rpartition(".")[0] not in make.without}
-    return names
+    return {part: make.prefix + name for part, name in names.items() if part.rpartition(".")[0] not in make.without}
 
 
 def _parent(part: str, names: dict[str, str]) -> str | None:
@@ -250,7 +250,9 @@ def _clothe(armature: bpy.types.Object, make: Make, names: dict[str, str], joint
             weights.append((part, chosen + start, share[chosen]))
 
     for side in HandSide:
-        add(*_hand_mesh(make, names, side), 0)
+        points, quads, follow = _hand_mesh(make, names, side)
+        shift = joints["wrist" + side.suffix] - _hand_places(make, side, np.zeros(3)) * make.body
+        add(points + shift, quads, follow, 0)
     for part, end, radii, look in _limbs(names, joints, ends):
         points, polygons = _tube(joints[part], end, *(radius * make.body for radius in radii))
         add(points, polygons, {part: np.ones(len(points))}, look)

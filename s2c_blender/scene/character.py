@@ -15,8 +15,10 @@ from ..motion.bone_structure import by_structure
 from ..motion.character_hand import CharacterHands, SideSkin, character_hands
 from ..motion.map_files import by_names, load_map
 from ..wire.errors import PianoHandsError
-from ..wire.hands import JOINTS, HandSide
+from ..wire.hands import FINGER_JOINTS, JOINTS, HandSide
+from .armature import HAND
 from .contact_posing import vertex_weights
+from .contact_sampling import FINGERS
 
 Array = NDArray[np.floating]
 
@@ -200,6 +202,21 @@ def read_skins(armature: bpy.types.Object, bone_map: BoneMap, rig: Rig) -> tuple
         for side in HandSide
     )
     return right, left
+
+
+def mark_meshes(armature: bpy.types.Object, bone_map: BoneMap) -> None:
+    """Tell whoever measures which meshes are hands, and which of their bones are which fingers (see the scene contract)."""
+    rig = read_rig(armature)
+    for ob in skinned_meshes(armature):
+        joints = joint_of_bones([group.name for group in ob.vertex_groups], bone_map, rig)
+        told = {
+            name: 5 * side + next(f for f, chain in enumerate(FINGER_JOINTS) if joint in chain)
+            for name, (side, joint) in joints.items()
+            if joint
+        }
+        if told:
+            ob[HAND] = "both"
+            ob[FINGERS] = told
 
 
 class _at_rest:

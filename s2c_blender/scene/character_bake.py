@@ -12,7 +12,9 @@ from ..motion import arm_reach, rotation
 from ..motion.arm_reach import Arm, Bend, Moved, solve_arm
 from ..motion.bone_map import BoneMap, Rig, Switch
 from ..motion.character_hand import CharacterHands
+from ..motion.key_motion import KeyStrokes, key_motion
 from ..motion.skeleton import forward
+from ..motion.thin_out import in_contact, kept_frames
 from ..wire.clip import Clip
 from ..wire.hands import PARENTS, HandSide
 from . import seat
@@ -25,6 +27,10 @@ Array = NDArray[np.float64]
 
 TAKE = "s2c_take"  # on the armature: the clip's file
 _GROUP = "Piano Hands"
+_CONTACT_MARGIN = 0.02  # seconds around a contact in which every key is kept
+_BONES_IN_CHAIN = 6  # from the spine to the fingertip, as far as each adds to the error there
+#: Metres from a bone to the fingertips of a usual body.
+_LEVERS = {"spine": 1.0, "clavicle": 0.85, "upper_arm": 0.7, "forearm": 0.45, "wrist": 0.2}
 _ROTATIONS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
 
 
@@ -45,10 +51,12 @@ def bake(
     clip: Clip,
     *,
     seated: bool = True,
+    error: float = 0.0,
 ) -> BakeReport:
     """Put the clip, solved on `hands`, on the armature, in place of the take it has; what else animates it stays below.
 
-    seated: legs and torso sit, where nothing animates them.
+    seated: legs and torso sit, where nothing animates them. error: metres by which fingertips may be off in the air, for fewer
+    keys; on keys they are never off. 0 sets a key at every frame.
     """
     take_off(armature)
     bpy.context.view_layer.update()
@@ -58,6 +66,8 @@ def bake(
     for side in HandSide:
         baking.arm(side)
         baking.fingers(side)
+    if error > 0.0:
+        baking.thin_out(clip, error)
     lay_over(armature)
     action = write_curves(armature, f"Piano Hands {armature.name}", baking.channels)
     return BakeReport(action.name, sum(len(keys.frames) for keys in baking.channels.values()), baking.short)
@@ -224,10 +234,44 @@ class _Baking:
         path = f'pose.bones["{bpy.utils.escape_identifier(switch.bone)}"]["{bpy.utils.escape_identifier(switch.name)}"]'
         self.channels[(path, 0, switch.bone)] = Keys(self.frames[:1], np.array([switch.value]))
 
+    def thin_out(self, clip: Clip, error: float) -> None:
+        """Keep the keys that hold fingertips within `error` metres; all of them while a finger of the hand is on a key."""
+        strokes, hand = key_motion(clip.score, clip.fingering).strokes, clip.fingering.hand
+        touching = [
+            in_contact(self.times, _spans(strokes, clip.fingering.played & (hand == side)), margin=_CONTACT_MARGIN)
+            for side in HandSide
+        ]
+        owners = {bone: side for side in HandSide for bone in self._side_bones(side)}
+        for owner in (*HandSide, None):
+            chosen = {c: k for c, k in self.channels.items() if owners.get(c[2]) is owner and len(k.frames) == len(self.times)}
+            if not chosen:
+                continue
+            contact = touching[0] | touching[1] if owner is None else touching[owner]
+            limits = np.array([self._tolerance(channel, error) for channel in chosen])
+            curves = np.stack([keys.values for keys in chosen.values()], axis=1)
+            kept = kept_frames(curves, np.where(contact[:, None], 0.0, limits))
+            self.channels |= {channel: Keys(keys.frames[kept], keys.values[kept]) for channel, keys in chosen.items()}
+
+    def _side_bones(self, side: HandSide) -> set[str]:
+        return {*self.map.parts[side].values(), *filter(None, (self.map.ik[side].hand, self.map.ik[side].foot))}
+
+    def _tolerance(self, channel: Channel, error: float) -> float:
+        """Of a channel's values: so that all of a chain together stay within the error at its end."""
+        part = next((part for side in HandSide for part, bone in self.map.parts[side].items() if bone == channel[2]), "spine")
+        share = error / _BONES_IN_CHAIN
+        if channel[0].endswith("location"):
+            return share / self.stand.scale
+        lever = 0.11 - 0.03 * int(part[-1]) if part[-1] in "123" else _LEVERS.get(part, _LEVERS["spine"])
+        return 0.5 * share / lever  # a quaternion's parts change half as fast as the angle
+
     def _write(self, bone: str, name: str, values: Array) -> None:
         path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].{name}'
         for index in range(values.shape[1]):
             self.channels[(path, index, bone)] = Keys(self.frames[: len(values)], values[:, index])
+
+
+def _spans(strokes: KeyStrokes, chosen: NDArray[np.bool_]) -> list[tuple[float, float]]:
+    return list(zip(strokes.touch[chosen].tolist(), strokes.up[chosen].tolist(), strict=True))
 
 
 def _at_rest(pose: bpy.types.PoseBone) -> bool:

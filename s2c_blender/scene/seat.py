@@ -71,7 +71,7 @@ def body_of(armature: bpy.types.Object, bone_map: BoneMap, *, scale: float) -> B
     return Body(rig, ahead / np.linalg.norm(ahead), up, shoulders, np.mean(legs, axis=0) if legs else hips, arm)
 
 
-def fit_scale(armature: bpy.types.Object, span: float) -> float:
+def fit_scale(span: float) -> float:
     """By how much to scale the object so that its hands fit a piano: 1 where they do already."""
     return 1.0 if _SMALLEST <= span <= _LARGEST else _USUAL / span
 
