@@ -13,6 +13,10 @@ _NAME = "piano_hands"
 _BESIDE_THE_FILE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # "//music.wav" is meant
 
 
+def _may_play(_: bpy.types.PropertyGroup, ob: bpy.types.Object) -> bool:
+    return ob.type == "ARMATURE" and not ob.get("s2c_made")
+
+
 class S2C_PG_settings(bpy.types.PropertyGroup):
     """Lengths in centimetres, as pianists measure their hands."""
 
@@ -113,7 +117,7 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
         name="Character",
         description="Armature of your own character, whose hands are to play the take",
         type=bpy.types.Object,
-        poll=lambda self, ob: ob.type == "ARMATURE" and not ob.get("s2c_made"),
+        poll=_may_play,
     )
     character_map: bpy.props.StringProperty(
         name="Bone Map",

@@ -313,6 +313,10 @@ def _hand_mesh(make: Make, names: dict[str, str], side: HandSide) -> tuple[np.nd
         while part not in names:  # a phalanx that is not there hangs on the one before
             part = _above(part, names)
         follow[part] = follow.get(part, 0.0) + rig.weights[:, joint]
+    forearm, wrist = "forearm" + side.suffix, "wrist" + side.suffix
+    if forearm in names:
+        share = np.clip((-rig.vertices[:, 1] - 0.004) / 0.03, 0.0, 1.0) * follow[wrist]
+        follow[forearm], follow[wrist] = share, follow[wrist] - share
     return points, quads, follow
 
 

@@ -166,7 +166,7 @@ def lean(wrists: Array, *, rate: float, size: float) -> Array:
     """
     middle = wrists[:, :, :2].mean(axis=1)
     middle = _slow(middle, rate)
-    off = middle - (0.0, np.median(middle[:, 1]))
+    off = middle - np.array([0.0, float(np.median(middle[:, 1]))])
     side = np.clip(_LEAN_SIDE * off[:, 0] / size, -_MOST_LEAN, _MOST_LEAN)
     forwards = np.clip(_LEAN_AHEAD * (np.abs(off[:, 0]) * 0.5 + off[:, 1]) / size, -_MOST_LEAN, _MOST_LEAN)
     return np.stack([-forwards, side, np.zeros_like(side)], axis=-1)

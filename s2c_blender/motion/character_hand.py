@@ -144,8 +144,8 @@ def _alignment(bone_map: BoneMap, rig: Rig, model: HandSkeleton, side: HandSide)
         )
     scale = sum(a for a, _ in lengths) / sum(b for _, b in lengths)
     u, _, vt = np.linalg.svd(np.array(ours).T @ np.array(there))
-    proper = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    return u @ proper @ vt, scale
+    proper = np.diag([1.0, 1.0, float(np.sign(np.linalg.det(u @ vt)))])
+    return np.asarray(u @ proper @ vt, dtype=float), scale
 
 
 def _reach(points: Sequence[Array]) -> float:
@@ -176,7 +176,7 @@ def _tip(bone_map: BoneMap, rig: Rig, side: HandSide, finger: int, skin: SideSki
 
 def _tip_bone(bone_map: BoneMap, rig: Rig, side: HandSide, finger: int, last: RigBone) -> Array | None:
     named = bone_map.parts[side].get(TIPS[finger])
-    if named in rig and last.name in ancestors(rig, named):
+    if named is not None and named in rig and last.name in ancestors(rig, named):
         return rig[named].head
     return None
 

@@ -159,7 +159,7 @@ def character_of(scene: bpy.types.Scene) -> tuple[bpy.types.Object, BoneMap]:
 
 
 def _output(source: Path, name: str) -> Path:
-    """Where the character's take goes: beside the take, under both names; in the extension's folder where nothing may be written."""
+    """Beside the take, under both names; in the extension's folder where nothing may be written there."""
     stem = source.stem if source.stem.endswith(f"-{_plain(name)}") else f"{source.stem}-{_plain(name)}"
     folder = source.parent if os.access(source.parent, os.W_OK) else user_folder("takes")
     return folder / f"{stem}.npz"

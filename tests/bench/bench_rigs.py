@@ -59,8 +59,10 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp())
     take = folder / "take.npz"
     perform(first_seconds(read_midi(options.piece), options.seconds), Settings()).save(take)
-    print("| rig | map | hand span (cm) | note F1 | timing P95, max (ms) | gap P95 (mm) | penetration P99, max (mm) | limits | s |")
-    print("|---|---|---|---|---|---|---|---|---|", flush=True)
+    print(
+        "| rig | map | hand span (cm) | note F1 | timing P95, max (ms) | gap P95 (mm) | penetration P99, max (mm) | right finger | limits | s |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
     for name, make in RIGS.items():
         if options.only.casefold() in name.casefold():
             print(_row(name, make, take, fast=options.fast, keep=options.keep), flush=True)
@@ -81,6 +83,7 @@ def _row(name: str, make: Make, take: Path, *, fast: bool, keep: Path | None) ->
     character.even_scale(armature)
     seat.place_at_piano(armature, bone_map)
     seat.fit_bench(scene, armature, bone_map)
+    character.mark_meshes(armature, bone_map)
     hands = character.read_hands(armature, bone_map)
     carried = replace(clip, skeleton=armature.name, hands=hands.skeleton.to_arrays())
     solved = copy_motion(clip, hands.skeleton) if fast else perform_again(carried)
@@ -100,7 +103,7 @@ def _row(name: str, make: Make, take: Path, *, fast: bool, keep: Path | None) ->
     return (
         f"| {name} | {bone_map.name} | {100 * hands.skeleton.span():.1f} | {f1:.3f} | "
         f"{1000 * (score.timing_p95 or 0):.1f}, {1000 * (score.timing_max or 0):.1f} | {1000 * fit.gap_p95:.2f} | "
-        f"{1000 * fit.penetration_p99:.2f}, {1000 * fit.penetration_max:.2f} | {found.body.limit_violations:.4f} | {seconds:.1f} |"
+        f"{1000 * fit.penetration_p99:.2f}, {1000 * fit.penetration_max:.2f} | {score.right_finger} | {found.body.limit_violations:.4f} | {seconds:.1f} |"
         + (f" {len(report.short)} times out of reach" if report.short else "")
     )
 
