@@ -46,6 +46,19 @@ RIGS = {
     "Rigify metarig": Make("rigify_metarig", arms=35, curl=9),
     "Rigify": Make("rigify_metarig", arms=35, curl=9),
 }
+COLUMNS = (
+    "rig",
+    "map",
+    "hand span (cm)",
+    "note F1",
+    "timing P95, max (ms)",
+    "gap P95 (mm)",
+    "penetration P99, max (mm)",
+    "right finger",
+    "beyond limits",
+    "seconds",
+    "out of reach",
+)
 
 
 def main() -> int:
@@ -55,21 +68,20 @@ def main() -> int:
     parser.add_argument("--fast", action="store_true", help="copy rotations instead of solving")
     parser.add_argument("--piece", type=Path, default=DEMO)
     parser.add_argument("--keep", type=Path, help="folder for the scenes")
+    parser.add_argument("--time", action="store_true", help="only measure how long it takes, not how well it plays")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
     take = folder / "take.npz"
     perform(first_seconds(read_midi(options.piece), options.seconds), Settings()).save(take)
-    print(
-        "| rig | map | hand span (cm) | note F1 | timing P95, max (ms) | gap P95 (mm) | penetration P99, max (mm) | right finger | limits | s |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    print(f"| {' | '.join(COLUMNS)} |")
+    print(f"|{'---|' * len(COLUMNS)}", flush=True)
     for name, make in RIGS.items():
         if options.only.casefold() in name.casefold():
-            print(_row(name, make, take, fast=options.fast, keep=options.keep), flush=True)
+            print(_row(name, make, take, options), flush=True)
     return 0
 
 
-def _row(name: str, make: Make, take: Path, *, fast: bool, keep: Path | None) -> str:
+def _row(name: str, make: Make, take: Path, options: argparse.Namespace) -> str:
     clip = Clip.load(take)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
@@ -86,7 +98,7 @@ def _row(name: str, make: Make, take: Path, *, fast: bool, keep: Path | None) ->
     character.mark_meshes(armature, bone_map)
     hands = character.read_hands(armature, bone_map)
     carried = replace(clip, skeleton=armature.name, hands=hands.skeleton.to_arrays())
-    solved = copy_motion(clip, hands.skeleton) if fast else perform_again(carried)
+    solved = copy_motion(clip, hands.skeleton) if options.fast else perform_again(carried)
     report = bake(scene, armature, bone_map, hands, solved)
     seconds = time.perf_counter() - began
     if not make.skinned:
@@ -94,18 +106,28 @@ def _row(name: str, make: Make, take: Path, *, fast: bool, keep: Path | None) ->
     path = take.with_name("character.npz")
     solved.save(path)
     scene[stage.TAKE] = str(path)
+    if options.time:
+        return f"| {name} | {seconds:.1f} s for {clip.score.duration:.0f} s of music, {report.keys} keys |"
     found = measure_scene(scene)
-    if keep:
-        bpy.ops.wm.save_as_mainfile(filepath=str(keep / f"{name}.blend"), compress=True)
+    if options.keep:
+        bpy.ops.wm.save_as_mainfile(filepath=str(options.keep / f"{name}.blend"), compress=True)
     score, fit = found.scores, found.fit
     notes = score.notes
     f1 = 2.0 * notes.hits / max(notes.reference + notes.estimated, 1)
-    return (
-        f"| {name} | {bone_map.name} | {100 * hands.skeleton.span():.1f} | {f1:.3f} | "
-        f"{1000 * (score.timing_p95 or 0):.1f}, {1000 * (score.timing_max or 0):.1f} | {1000 * fit.gap_p95:.2f} | "
-        f"{1000 * fit.penetration_p99:.2f}, {1000 * fit.penetration_max:.2f} | {score.right_finger} | {found.body.limit_violations:.4f} | {seconds:.1f} |"
-        + (f" {len(report.short)} times out of reach" if report.short else "")
+    cells = (
+        name,
+        bone_map.name,
+        f"{100 * hands.skeleton.span():.1f}",
+        f"{f1:.3f}",
+        f"{1000 * (score.timing_p95 or 0):.1f}, {1000 * (score.timing_max or 0):.1f}",
+        f"{1000 * fit.gap_p95:.2f}",
+        f"{1000 * fit.penetration_p99:.2f}, {1000 * fit.penetration_max:.2f}",
+        f"{score.right_finger:.3f}" if score.right_finger is not None else "-",
+        f"{found.body.limit_violations:.4f}",
+        f"{seconds:.1f}",
+        f"{len(report.short)} times",
     )
+    return f"| {' | '.join(cells)} |"
 
 
 def _build(name: str, make: Make) -> bpy.types.Object:
