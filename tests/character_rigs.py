@@ -44,6 +44,8 @@ class Make:
     skinned: bool = True
     without: frozenset[str] = field(default_factory=frozenset)  # parts
     turned: float = 0.0  # of the object about z
+    head: float = 1.0  # its size
+    cloth: tuple[float, float, float] = (0.05, 0.08, 0.16)
 
 
 _BODY = {
@@ -256,11 +258,16 @@ def _clothe(armature: bpy.types.Object, make: Make, names: dict[str, str], joint
     for part, end, radii, look in _limbs(names, joints, ends):
         points, polygons = _tube(joints[part], end, *(radius * make.body for radius in radii))
         add(points, polygons, {part: np.ones(len(points))}, look)
+    if "head" in names:
+        points, polygons = _ball(
+            joints["head"] + np.array([0.0, -0.012, 0.095]) * make.body, np.array([0.078, 0.1, 0.122]) * make.head
+        )
+        add(joints["head"] + (points - joints["head"]) * make.body, polygons, {"head": np.ones(len(points))}, 0)
     mesh = bpy.data.meshes.new(armature.name)
     mesh.from_pydata(np.concatenate(vertices).tolist(), [], faces)
     mesh.polygons.foreach_set("material_index", np.array(material, dtype=np.int32))
     mesh.polygons.foreach_set("use_smooth", np.ones(len(faces), dtype=bool))
-    for look, colour in (("skin", (0.62, 0.36, 0.25)), ("cloth", (0.05, 0.08, 0.16)), ("dark", (0.03, 0.03, 0.035))):
+    for look, colour in (("skin", (0.62, 0.36, 0.25)), ("cloth", make.cloth), ("dark", (0.03, 0.03, 0.035))):
         made = bpy.data.materials.new(f"{armature.name} {look}")
         made.diffuse_color = (*colour, 1.0)
         made.use_nodes = True
@@ -326,7 +333,7 @@ def _limbs(names: dict[str, str], joints: dict, ends: dict):
         s = side.suffix
         for part, end, radii, look in (
             ("upper_arm", "forearm", (0.055, 0.042), 1),
-            ("forearm", "wrist", (0.042, 0.031), 1),
+            ("forearm", "wrist", (0.044, 0.036), 1),
             ("thigh", "shin", (0.085, 0.055), 2),
             ("shin", "foot", (0.055, 0.04), 2),
             ("clavicle", "upper_arm", (0.06, 0.062), 1),
@@ -341,8 +348,14 @@ def _limbs(names: dict[str, str], joints: dict, ends: dict):
     for before, after in zip(spine, [*spine[1:], "neck"], strict=True):
         yield before, joints[after] - (0.0, 0.0, 0.05 if after == "neck" else 0.0), (0.13, 0.135), 1
     if "neck" in names:
-        yield "neck", joints["head"], (0.05, 0.05), 0
-        yield "head", ends["head"] - (0.0, 0.0, 0.06), (0.085, 0.09), 0
+        yield "neck", joints["head"], (0.052, 0.047), 0
+
+
+def _ball(middle: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, list[tuple[int, ...]]]:
+    """An egg: narrower below, as heads are."""
+    points, faces = _tube(np.array([0.0, 0.0, -1e-3]), np.array([0.0, 0.0, 1e-3]), 1.0, 1.0)
+    points = points * (1.0 - 0.22 * np.minimum(points[:, 2:], 0.0) ** 2 * np.array([1.0, 1.0, 0.0]))
+    return middle + points * radii, faces
 
 
 def _tube(begin: np.ndarray, end: np.ndarray, first: float, last: float) -> tuple[np.ndarray, list[tuple[int, ...]]]:
@@ -353,9 +366,9 @@ def _tube(begin: np.ndarray, end: np.ndarray, first: float, last: float) -> tupl
     aside = np.cross(along, [0.0, 0.0, 1.0] if abs(along[2]) < 0.9 else [0.0, 1.0, 0.0])
     aside /= np.linalg.norm(aside)
     third = np.cross(along, aside)
-    rings = [(-np.sin(a) * first, np.cos(a) * first) for a in np.radians((85, 60, 30, 0))]
-    rings += [(length + np.sin(a) * last, np.cos(a) * last) for a in np.radians((0, 30, 60, 85))]
-    around = np.linspace(0.0, 2.0 * np.pi, 20, endpoint=False)
+    rings = [(-np.sin(a) * first, np.cos(a) * first) for a in np.radians((89, 75, 60, 45, 30, 15, 0))]
+    rings += [(length + np.sin(a) * last, np.cos(a) * last) for a in np.radians((0, 15, 30, 45, 60, 75, 89))]
+    around = np.linspace(0.0, 2.0 * np.pi, 32, endpoint=False)
     points = np.concatenate(
         [
             begin + place * along + radius * (np.cos(around)[:, None] * aside + np.sin(around)[:, None] * third)

@@ -165,14 +165,14 @@ def lean(wrists: Array, *, rate: float, size: float) -> Array:
     size: of the body, 1 for a grown-up: a small one leans more for the same way.
     """
     middle = wrists[:, :, :2].mean(axis=1)
-    middle = _slow(middle, rate)
+    middle = slow(middle, rate)
     off = middle - np.array([0.0, float(np.median(middle[:, 1]))])
     side = np.clip(_LEAN_SIDE * off[:, 0] / size, -_MOST_LEAN, _MOST_LEAN)
     forwards = np.clip(_LEAN_AHEAD * (np.abs(off[:, 0]) * 0.5 + off[:, 1]) / size, -_MOST_LEAN, _MOST_LEAN)
     return np.stack([-forwards, side, np.zeros_like(side)], axis=-1)
 
 
-def _slow(values: Array, rate: float) -> Array:
+def slow(values: Array, rate: float) -> Array:
     """Smoothed over time by a bell as long as a torso takes."""
     half = max(int(_LEAN_SECONDS * rate), 1)
     kernel = np.hanning(2 * half + 1)

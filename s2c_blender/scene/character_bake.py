@@ -8,7 +8,7 @@ import numpy as np
 from mathutils import Matrix, Quaternion
 from numpy.typing import NDArray
 
-from ..motion import arm_reach, rotation
+from ..motion import arm_reach, gaze, rotation
 from ..motion.arm_reach import Arm, Bend, Moved, solve_arm
 from ..motion.bone_map import BoneMap, Rig, Switch
 from ..motion.character_hand import CharacterHands
@@ -101,6 +101,7 @@ class _Baking:
             return
         if self.map.spine and not self._taken(*self.map.spine):
             self._lean()
+            self._look()
         legs = seat.seated_legs(self.armature, self.map)
         leg_bones = [self.map.parts[side][part] for side in HandSide for part in ("thigh", "shin", "foot") if legs]
         if legs is None or self._taken(*leg_bones, *filter(None, [self.map.ik[side].foot for side in HandSide])):
@@ -136,6 +137,21 @@ class _Baking:
             moved = Moved.about(turn, head, np.broadcast_to(before(head), (len(turn), 3)))
             self._turn(bone, before.turn, moved.turn)
         self.chest = moved
+
+    def _look(self) -> None:
+        """Neck and head share the turn towards the hands."""
+        neck, head = (self.map.centre.get(part) for part in ("neck", "head"))
+        if self.chest is None or head not in self.rig or self._taken(*filter(None, (neck, head))):
+            return
+        upright = seat.upright(self.armature)
+        turn = gaze.look_at(self.chest(self.rig[head].head), self.wrist, rate=self.rate)
+        turn = rotation.multiply(turn, np.broadcast_to(upright, turn.shape))
+        before = self.chest.turn
+        if neck in self.rig:
+            half = gaze.between(before, turn)
+            self._turn(neck, before, half)
+            before = half
+        self._turn(head, before, turn)
 
     def _motion_of_parent(self, bone: str) -> Moved:
         """Of the bone's parent, as pose and other actions have it; (1, ...) where it stands still."""

@@ -107,7 +107,8 @@ def _row(name: str, make: Make, take: Path, options: argparse.Namespace) -> str:
     solved.save(path)
     scene[stage.TAKE] = str(path)
     if options.time:
-        return f"| {name} | {seconds:.1f} s for {clip.score.duration:.0f} s of music, {report.keys} keys |"
+        away = f"{len(report.short)} times out of reach"
+        return f"| {name} | {seconds:.1f} s for {clip.score.duration:.0f} s of music, {report.keys} keys, {away} |"
     found = measure_scene(scene)
     if options.keep:
         bpy.ops.wm.save_as_mainfile(filepath=str(options.keep / f"{name}.blend"), compress=True)
