@@ -57,7 +57,8 @@ class S2C_OT_bake_character(bpy.types.Operator):
             armature, bone_map = character_of(scene)
             source = Path(bpy.path.abspath(str(scene["s2c_take"])))
             clip = Clip.load(source)
-            hands = play_on.prepare(scene, armature, bone_map, seated=settings.character_seated)
+            with play_on.as_it_was(scene, armature):
+                hands = play_on.prepare(scene, armature, bone_map, seated=settings.character_seated)
             output = _output(source, armature.name)
             if settings.character_way == "fast":
                 copied = copy_motion(clip, hands.skeleton)
@@ -195,7 +196,7 @@ def _put_on(scene: bpy.types.Scene, armature: bpy.types.Object, clip: Clip, path
     settings = settings_of(scene)
     settings.character = armature
     _, bone_map = character_of(scene)
-    hands = play_on.read_hands(armature, bone_map)
+    hands = play_on.prepare(scene, armature, bone_map, seated=settings.character_seated)
     report = play_on.put_on(
         scene, armature, bone_map, hands, clip, path, seated=settings.character_seated, error=settings.character_error / 1000
     )

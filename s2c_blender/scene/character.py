@@ -57,8 +57,7 @@ def even_scale(armature: bpy.types.Object) -> bool:
         return False
     one = (scale.x * scale.y * scale.z) ** (1.0 / 3.0)
     hanging = [(child, child.matrix_world.copy()) for child in armature.children]
-    if armature.data.users > 1:
-        armature.data = armature.data.copy()
+    armature.data = armature.data.copy()
     armature.data.transform(Matrix.Diagonal([axis / one for axis in scale]).to_4x4())
     armature.matrix_world = Matrix.LocRotScale(place, turn, (one, one, one))
     bpy.context.view_layer.update()

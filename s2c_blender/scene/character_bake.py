@@ -21,6 +21,7 @@ from . import seat
 from .action import Channel, Keys, curves_of, lay_over, take_off, write_curves
 from .character import Placed, placed, read_rig
 from .contact_posing import bones_over_time
+from .marks import is_ours
 from .timing import frame_at, rate
 
 Array = NDArray[np.float64]
@@ -58,8 +59,7 @@ def bake(
     seated: legs and torso sit, where nothing animates them. error: metres by which fingertips may be off in the air, for fewer
     keys; on keys they are never off. 0 sets a key at every frame.
     """
-    take_off(armature)
-    bpy.context.view_layer.update()
+    remove_bake(armature)
     baking = _Baking(scene, armature, bone_map, hands, clip)
     if seated:
         baking.sit()
@@ -71,6 +71,17 @@ def bake(
     lay_over(armature)
     action = write_curves(armature, f"Piano Hands {armature.name}", baking.channels)
     return BakeReport(action.name, sum(len(keys.frames) for keys in baking.channels.values()), baking.short)
+
+
+def remove_bake(armature: bpy.types.Object) -> None:
+    """Take the take off the armature: its bones are at rest where nothing else moves them."""
+    data = armature.animation_data
+    ours = data is not None and data.action is not None and is_ours(data.action)
+    moved = {curve.data_path.split('"')[1] for curve in curves_of(armature) if '"' in curve.data_path} if ours else set()
+    take_off(armature)
+    for name in moved & set(armature.pose.bones.keys()):
+        armature.pose.bones[name].matrix_basis.identity()
+    bpy.context.view_layer.update()
 
 
 class _Baking:

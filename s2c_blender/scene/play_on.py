@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A take onto a character, step by step: it is placed, its hands are read, and what was solved on them is baked."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,19 +12,39 @@ from ..motion.bone_map import BoneMap
 from ..motion.character_hand import CharacterHands
 from ..wire.clip import Clip
 from . import seat
-from .action import take_off
 from .character import even_scale, mark_meshes, placed, read_hands
 from .character_bake import TAKE as ON_ARMATURE
-from .character_bake import BakeReport, bake
+from .character_bake import BakeReport, bake, remove_bake
 from .marks import is_ours
 from .stage import HANDS, TAKE
+
+
+@contextmanager
+def as_it_was(scene: bpy.types.Scene, armature: bpy.types.Object) -> Iterator[None]:
+    """Put back afterwards what `prepare` changes: for who only wants to know."""
+    data, matrix = armature.data, armature.matrix_world.copy()
+    hanging = [(child, child.matrix_parent_inverse.copy()) for child in armature.children]
+    bench = seat.bench_of(scene)
+    stood = (bench.location.copy(), bench.scale.copy()) if bench else None
+    try:
+        yield
+    finally:
+        if armature.data != data:
+            made, armature.data = armature.data, data
+            bpy.data.armatures.remove(made)
+        armature.matrix_world = matrix
+        for child, inverse in hanging:
+            child.matrix_parent_inverse = inverse
+        if bench and stood:
+            bench.location, bench.scale = stood
+        bpy.context.view_layer.update()
 
 
 def prepare(scene: bpy.types.Scene, armature: bpy.types.Object, bone_map: BoneMap, *, seated: bool) -> CharacterHands:
     """Place the character and read its hands. Raises PianoHandsError('bad-map', 'uneven-scale')."""
     even_scale(armature)
     hands = read_hands(armature, bone_map)
-    if seated:
+    if seated and not seat.moves_itself(armature):
         factor = seat.fit_scale(hands.skeleton.span())
         if factor != 1.0:
             armature.scale *= factor
@@ -60,9 +82,7 @@ def put_on(
 
 def take_from(scene: bpy.types.Scene, armature: bpy.types.Object) -> None:
     """Take the take off the character; our own hands are back where there are any."""
-    take_off(armature)
-    for bone in armature.pose.bones:
-        bone.matrix_basis.identity()
+    remove_bake(armature)
     armature.pop(ON_ARMATURE, None)
     show_own_hands(scene, True)
 

@@ -14,6 +14,7 @@ from ..motion.arm_reach import Bend, Limb, solve_limb
 from ..motion.bone_map import LEG, BoneMap, Rig
 from ..wire.hands import HandSide
 from ..wire.keyboard import FLOOR_Z
+from .action import curves_of
 from .character import placed, read_rig
 from .marks import is_ours
 
@@ -143,11 +144,21 @@ def _floor(body: Body) -> Array:
     return points[np.argmin(points @ body.up)]
 
 
+def bench_of(scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """Our piano's bench, where there is one."""
+    return next((ob for ob in scene.objects if is_ours(ob) and ob.name.startswith(BENCH)), None)
+
+
+def moves_itself(armature: bpy.types.Object) -> bool:
+    """Whether an action moves the object as a whole: then it cannot be placed."""
+    return any(not curve.data_path.startswith("pose.") for curve in curves_of(armature))
+
+
 def fit_bench(scene: bpy.types.Scene, armature: bpy.types.Object, bone_map: BoneMap) -> float | None:
     """Wind the bench to the character and push it under it; returns the seat's height above the floor."""
     stand = placed(armature)
     body = body_of(armature, bone_map, scale=stand.scale)
-    bench = next((ob for ob in scene.objects if is_ours(ob) and ob.name.startswith(BENCH)), None)
+    bench = bench_of(scene)
     if body is None or bench is None:
         return None
     hips = stand.turn @ body.hips + stand.place

@@ -198,6 +198,30 @@ def test_the_take_plays_over_a_body_animation_and_comes_off_again(scene, take, t
     assert not bpy.data.collections[HANDS].hide_render
 
 
+def test_baking_again_seats_the_character_again(scene, take, tmp_path):
+    armature = character_rigs.build(Make("unreal4", arms=30))
+    play(scene, armature, take, tmp_path, fast=True)
+    scene.frame_set(100)
+    before = {(curve.data_path, curve.array_index): [key.co.y for key in curve.keyframe_points] for curve in curves_of(armature)}
+    assert 'pose.bones["thigh_l"].rotation_quaternion' in {path for path, _ in before}
+    play(scene, armature, take, tmp_path, fast=True)
+    after = {(curve.data_path, curve.array_index): [key.co.y for key in curve.keyframe_points] for curve in curves_of(armature)}
+    assert before.keys() == after.keys()
+    assert all(np.abs(np.subtract(before[channel], after[channel])).max() < 1e-4 for channel in before)
+
+
+def test_looking_at_a_characters_hands_changes_nothing(scene, take, tmp_path):
+    armature = character_rigs.build(Make("unreal4", stretch=(1.0, 1.1, 0.9)))
+    data, matrix, bench = armature.data, armature.matrix_world.copy(), scene.objects["Piano bench"].scale.copy()
+    armatures = len(bpy.data.armatures)
+    with play_on.as_it_was(scene, armature):
+        play_on.prepare(scene, armature, character.find_map(armature), seated=True)
+        assert armature.matrix_world != matrix
+    assert armature.data == data and len(bpy.data.armatures) == armatures
+    assert np.abs(np.array(armature.matrix_world) - np.array(matrix)).max() < 1e-5
+    assert scene.objects["Piano bench"].scale == bench
+
+
 def test_bones_keep_their_own_way_of_turning(scene, take, tmp_path):
     armature = character_rigs.build(Make("unreal4", roll=180))
     for bone in armature.pose.bones:
