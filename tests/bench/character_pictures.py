@@ -38,8 +38,8 @@ PICTURES = {
     "unreal": Picture(Make("unreal4", arms=45, curl=14, tails="loose", roll=180), (1.85, -1.2, 0.75), (0.0, -0.27, 0.05), 0.55),
     "rigify": Picture(
         Make("rigify_metarig", arms=35, curl=9, cloth=(0.20, 0.03, 0.04)),
-        (-1.25, 0.55, 0.85),
-        (0.0, -0.28, 0.12),
+        (-1.45, 0.68, 0.88),
+        (0.0, -0.29, 0.2),
         0.72,
         rigify=True,
     ),
