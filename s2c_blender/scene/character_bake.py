@@ -103,6 +103,7 @@ class _Baking:
         self.body = seat.body_of(armature, bone_map, scale=self.stand.scale)
         self.animated = {curve.data_path.split('"')[1] for curve in curves_of(armature) if '"' in curve.data_path}
         self.chest: Moved | None = None
+        self._above = self._motions(scene)
 
     # ---- the body -------------------------------------------------------------------------------------------------------
 
@@ -166,12 +167,25 @@ class _Baking:
 
     def _motion_of_parent(self, bone: str) -> Moved:
         """Of the bone's parent, as pose and other actions have it; (1, ...) where it stands still."""
-        parent = self.armature.data.bones[bone].parent
-        if parent is None or not self.armature.data.bones[bone].use_inherit_rotation:
+        data = self.armature.data.bones[bone]
+        if data.parent is None or not data.use_inherit_rotation:
             return Moved(rotation.from_matrix(self.stand.turn)[None], self.stand.place[None])
-        matrices = bones_over_time(self.armature, [parent.name], self.frames)[:, 0]
-        turn = matrices[:, :3, :3] / self.stand.scale
-        return Moved(rotation.from_matrix(turn), matrices[:, :3, 3])
+        return self._above[data.parent.name]
+
+    def _motions(self, scene: bpy.types.Scene) -> dict[str, Moved]:
+        """Of all bones on which something hangs that is posed here: read once, for a rig of controls is slow to move."""
+        roots = [*self.map.spine[:1]]
+        for side in HandSide:
+            parts, ik = self.map.parts[side], self.map.ik[side]
+            roots += filter(None, (parts.get("clavicle") or parts.get("upper_arm"), parts.get("thigh"), ik.hand, ik.foot))
+            roots.append(self._carrier(parts["wrist"]))
+        parents = {bone: self.armature.data.bones[bone].parent for bone in roots if bone in self.rig}
+        names = sorted({parent.name for parent in parents.values() if parent is not None})
+        if not names:
+            return {}
+        matrices = bones_over_time(scene, self.armature, names, self.frames)
+        turns = rotation.from_matrix(matrices[..., :3, :3] / self.stand.scale)
+        return {name: Moved(turns[:, number], matrices[:, number, :3, 3]) for number, name in enumerate(names)}
 
     # ---- arms and hands -------------------------------------------------------------------------------------------------
 

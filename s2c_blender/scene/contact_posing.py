@@ -203,7 +203,7 @@ def pose_reader(skin: Skin) -> PoseReader | None:
     return read
 
 
-def bones_over_time(armature: bpy.types.Object, names: list[str], frames: Array) -> Array:
+def bones_over_time(scene: bpy.types.Scene, armature: bpy.types.Object, names: list[str], frames: Array) -> Array:
     """(T, N, 4, 4) bones' matrices in world space times the inverse of their rest; T = 1 where nothing moves them.
 
     Read from F-curves where that gives what Blender does, else frame by frame.
@@ -218,7 +218,6 @@ def bones_over_time(armature: bpy.types.Object, names: list[str], frames: Array)
     data = armature.animation_data
     if data is None or (data.action is None and not data.nla_tracks):
         return _read_now(armature, names)[None]
-    scene = bpy.context.scene
     before, part = scene.frame_current, scene.frame_subframe
     try:
         return np.stack([_read_at(scene, armature, names, float(frame)) for frame in frames])
