@@ -10,6 +10,7 @@ from s2c_blender.wire.messages import Generate
 from s2c_blender.wire.notes import NoteEvent, PedalEvent, Score
 
 from . import config
+from .fixed import with_fixed
 from .source import Listener
 
 
@@ -53,6 +54,7 @@ def play(score: Score, asked: Generate, listener: Listener) -> Clip:
     """The planner's clip of the notes. Raises PianoHandsError, Cancelled."""
     from .perform import Settings, perform
 
+    score = with_fixed(score, asked.fixed, listener)
     settings = Settings(fps=asked.fps, seed=asked.seed, hand_size=asked.hand_size, style=asked.style, octave=asked.octave)
 
     def report(stage: str, done: int, total: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
-from s2c_blender.wire.kind import is_recording
+from s2c_blender.wire.kind import Kind, is_recording, kind_of
 from s2c_blender.wire.messages import MOST_STEPS, Generate
 
 from . import config
@@ -36,7 +36,10 @@ def generate(request: Generate, listener: Listener, models: KeptModel | None = N
     _check_room(output, source.duration, fps=request.fps, with_sound=audio is not None)
     _warn_of_length(source, listener)
     clip = source.perform(listener)
-    clip = replace(clip, made=clip.made | {"version": config.version(), "input": Path(request.input).name})
+    made = clip.made | {"version": config.version()}
+    if kind_of(Path(request.input)) is not Kind.TAKE:  # a take says itself what it was made from
+        made["input"] = Path(request.input).name
+    clip = replace(clip, made=made)
     with _in_place_at_the_end(output, *([audio] if audio else [])) as staged:
         if audio is not None:
             source.render(staged[audio], listener)
@@ -112,6 +115,10 @@ def check_space(folder: Path, needed: float, what: str) -> None:
 
 
 def _open(request: Generate, models: KeptModel) -> Source:
+    if request.fixed and kind_of(Path(request.input)) is Kind.TAKE:
+        from .refingered import Refingered
+
+        return Refingered.open(request)
     if request.prior == "s2c":
         from .from_recording import Recording
 
