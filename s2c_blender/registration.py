@@ -5,12 +5,14 @@ import bpy
 
 from . import properties
 from .jobs import pump
-from .ops import copy_setup, generate, look_at_python, open_take, report
+from .ops import copy_setup, fingers, generate, look_at_python, open_take, report
 from .preferences import S2C_AP_preferences, extension_id
+from .ui import fingers as fingers_panel
 from .ui import panel
 
 CLASSES: tuple[type, ...] = (
     S2C_AP_preferences,
+    properties.S2C_PG_note,
     properties.S2C_PG_settings,
     generate.S2C_OT_generate,
     generate.S2C_OT_cancel,
@@ -19,10 +21,16 @@ CLASSES: tuple[type, ...] = (
     open_take.S2C_FH_piece,
     look_at_python.S2C_OT_look_at_python,
     copy_setup.S2C_OT_copy_setup,
+    fingers.S2C_OT_list_notes,
+    fingers.S2C_OT_solve_fingers,
+    fingers.S2C_OT_forget_fingers,
+    fingers.S2C_OT_finger_numbers,
     report.S2C_OT_copy_report,
     report.S2C_OT_open_log,
     panel.S2C_PT_main,
     panel.S2C_PT_settings,
+    fingers_panel.S2C_UL_notes,
+    fingers_panel.S2C_PT_fingers,
 )
 
 

@@ -18,6 +18,7 @@ from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from ..wire.kind import is_recording
 from ..wire.messages import Generate
+from .note_list import kept_fingers, list_notes
 
 _SOUND_SUFFIX = ".wav"
 
@@ -116,6 +117,7 @@ def _request(scene: bpy.types.Scene, name: str) -> Generate:
         mano=bpy.path.abspath(settings.mano) if s2c and settings.mano else None,
         steps=settings.steps,
         compatibility="reference" if settings.as_published else "none",
+        fixed=() if s2c else kept_fingers(scene, piece),
     )
 
 
@@ -129,7 +131,7 @@ def _folder(settings: bpy.types.PropertyGroup) -> Path:
 
 def _place(job: Job) -> bool:
     """Build the take's stage as one undo step; False while the person is in the middle of something."""
-    if _hands_full():
+    if hands_full():
         return False
     scene = next((scene for scene in bpy.data.scenes if scene.session_uid == job.scene_uid), None)
     if scene is None:
@@ -163,6 +165,7 @@ def put_into_scene(scene: bpy.types.Scene, clip: Clip, clip_path: Path, audio_pa
 
     with _shown(scene):
         build_stage(clip, clip_path, audio_path=audio_path, scene=scene)
+    list_notes(scene, clip)
 
 
 def in_the_way(scene: bpy.types.Scene) -> list[str]:
@@ -202,7 +205,7 @@ def push_undo(message: str) -> None:
         bpy.ops.ed.undo_push(message=message)
 
 
-def _hands_full() -> bool:
+def hands_full() -> bool:
     """Whether a mode or a running tool would swallow the undo step, or be disturbed."""
     if bpy.app.background:
         return False
