@@ -131,6 +131,7 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
         description="List what is played from 2 seconds before the current frame to 6 after it, or in the preview range",
         default=True,
     )
+    export_piano: bpy.props.BoolProperty(name="With the Piano", description="Write the piano and its moving keys, too")
     keep_fingers: bpy.props.BoolProperty(
         name="Keep My Fingers",
         description="When the same piece is generated again, the fingers that you chose stay",

@@ -5,7 +5,7 @@ import bpy
 
 from . import properties
 from .jobs import pump
-from .ops import copy_setup, fingers, generate, look_at_python, open_take, report
+from .ops import copy_setup, export_take, fingers, generate, look_at_python, open_take, report
 from .preferences import S2C_AP_preferences, extension_id
 from .ui import fingers as fingers_panel
 from .ui import panel
@@ -25,6 +25,7 @@ CLASSES: tuple[type, ...] = (
     fingers.S2C_OT_solve_fingers,
     fingers.S2C_OT_forget_fingers,
     fingers.S2C_OT_finger_numbers,
+    export_take.S2C_OT_export_take,
     report.S2C_OT_copy_report,
     report.S2C_OT_open_log,
     panel.S2C_PT_main,
