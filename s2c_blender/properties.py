@@ -131,6 +131,16 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
         description="List what is played from 2 seconds before the current frame to 6 after it, or in the preview range",
         default=True,
     )
+    speed: bpy.props.FloatProperty(
+        name="Speed",
+        description="How fast the take is to play, against what it does now",
+        default=100.0,
+        min=10.0,
+        max=400.0,
+        soft_min=50.0,
+        soft_max=200.0,
+        subtype="PERCENTAGE",
+    )
     export_piano: bpy.props.BoolProperty(name="With the Piano", description="Write the piano and its moving keys, too")
     keep_fingers: bpy.props.BoolProperty(
         name="Keep My Fingers",

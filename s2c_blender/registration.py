@@ -5,10 +5,10 @@ import bpy
 
 from . import properties
 from .jobs import pump
-from .ops import copy_setup, export_take, fingers, generate, look_at_python, open_take, report
+from .ops import copy_setup, edit_take, export_take, fingers, generate, look_at_python, open_take, report
 from .preferences import S2C_AP_preferences, extension_id
 from .ui import fingers as fingers_panel
-from .ui import panel
+from .ui import panel, take
 
 CLASSES: tuple[type, ...] = (
     S2C_AP_preferences,
@@ -25,6 +25,9 @@ CLASSES: tuple[type, ...] = (
     fingers.S2C_OT_solve_fingers,
     fingers.S2C_OT_forget_fingers,
     fingers.S2C_OT_finger_numbers,
+    edit_take.S2C_OT_move_take,
+    edit_take.S2C_OT_trim_take,
+    edit_take.S2C_OT_retime_take,
     export_take.S2C_OT_export_take,
     report.S2C_OT_copy_report,
     report.S2C_OT_open_log,
@@ -32,6 +35,8 @@ CLASSES: tuple[type, ...] = (
     panel.S2C_PT_settings,
     fingers_panel.S2C_UL_notes,
     fingers_panel.S2C_PT_fingers,
+    take.S2C_PT_edit,
+    take.S2C_PT_export,
 )
 
 
