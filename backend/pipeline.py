@@ -3,7 +3,6 @@
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +15,7 @@ from s2c_blender.wire.messages import MOST_STEPS, Generate
 from . import config
 from .kept_model import KeptModel
 from .source import Listener, Source
+from .space import check_space
 
 
 def generate(request: Generate, listener: Listener, models: KeptModel | None = None) -> Path:
@@ -101,17 +101,6 @@ def check_writable(path: Path) -> None:
         ) from error
     finally:
         _forget(probe)
-
-
-def check_space(folder: Path, needed: float, what: str) -> None:
-    """Raises PianoHandsError('write-failed') where fewer bytes are left than `what` needs."""
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise PianoHandsError(
-            "write-failed",
-            f"{folder} has {free / 1e6:.0f} MB left, and {what} needs about {needed / 1e6:.0f} MB.",
-            "Free some space, choose another folder, or make less of it.",
-        )
 
 
 def _open(request: Generate, models: KeptModel) -> Source:

@@ -285,7 +285,7 @@ def test_a_read_only_folder_is_refused(tmp_path, no_work, monkeypatch):
 def test_too_little_space_is_said_before_any_work(tmp_path, no_work, monkeypatch):
     piece = midi_files.long(tmp_path / "piece.mid", hours=1.0)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9 - 5 * 10**6, 5 * 10**6))
-    assert "5 MB left" in refused(request(tmp_path, piece), "write-failed").message
+    assert "5 MB left" in refused(request(tmp_path, piece), "no-space").message
 
 
 @pytest.mark.parametrize("victim", ["take.npz", "take.wav"])
