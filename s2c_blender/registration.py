@@ -5,7 +5,7 @@ import bpy
 
 from . import properties
 from .jobs import pump
-from .ops import copy_setup, edit_take, export_take, fingers, generate, look_at_python, open_take, report
+from .ops import copy_setup, edit_take, export_take, fingers, generate, look_at_python, motion_data, open_take, report
 from .preferences import S2C_AP_preferences, extension_id
 from .ui import fingers as fingers_panel
 from .ui import panel, take
@@ -29,6 +29,8 @@ CLASSES: tuple[type, ...] = (
     edit_take.S2C_OT_trim_take,
     edit_take.S2C_OT_retime_take,
     export_take.S2C_OT_export_take,
+    motion_data.S2C_OT_export_motion,
+    motion_data.S2C_OT_import_motion,
     report.S2C_OT_copy_report,
     report.S2C_OT_open_log,
     panel.S2C_PT_main,

@@ -56,7 +56,8 @@ class S2C_OT_export_take(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def free_name(scene: bpy.types.Scene, suffix: str) -> Path:
-    """A name beside the take that nothing has yet. Raises PianoHandsError('no-take')."""
-    path = take_path(scene).with_suffix(suffix)
+def free_name(scene: bpy.types.Scene, ending: str) -> Path:
+    """A name beside the take, of its stem and `ending`, that nothing has yet. Raises PianoHandsError('no-take')."""
+    take = take_path(scene)
+    path = take.with_name(take.stem + ending)
     return next_name(path) if path.exists() else path

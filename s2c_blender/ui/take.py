@@ -7,6 +7,7 @@ from ..jobs import pump
 from ..properties import settings_of
 
 _FORMATS = ("FBX", "glTF", "BVH", "USD", "Alembic")
+_DATA = (("JSON", "PianoMotion"), ("MANO", "MANO"), ("SMPLX", "SMPL-X"))
 
 
 class S2CTakePanel:
@@ -47,3 +48,7 @@ class S2C_PT_export(S2CTakePanel, bpy.types.Panel):
         for kind in _FORMATS:
             grid.operator("s2c.export_take", text=kind).kind = kind
         layout.prop(settings_of(context.scene), "export_piano")
+        layout.label(text="Motion data")
+        row = layout.row(align=True)
+        for kind, name in _DATA:
+            row.operator("s2c.export_motion", text=name).kind = kind

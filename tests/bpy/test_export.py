@@ -196,3 +196,28 @@ def test_without_a_take_there_is_nothing_to_write(tmp_path):
     with pytest.raises(export.PianoHandsError) as caught:
         export.export_take(bpy.context.scene, Path(tmp_path / "a.fbx"), kind="FBX")
     assert caught.value.code == "no-hands"
+
+
+def test_motion_data_goes_out_beside_the_take_and_comes_in_as_one(take):
+    clean()
+    registration.register()
+    try:
+        scene = bpy.context.scene
+        bpy.ops.s2c.open_take(filepath=str(take[0] / "piece.npz"))
+        for kind in ("JSON", "MANO", "SMPLX"):
+            assert bpy.ops.s2c.export_motion(kind=kind) == {"FINISHED"}
+        start = scene["s2c_start_frame"]
+        ends = {}
+        for name in ("", "piece_piano_motion.json", "piece_mano.npz"):
+            if name:
+                assert bpy.ops.s2c.import_motion(filepath=str(take[0] / name)) == {"FINISHED"}
+            for frame in range(0, 40, 4):  # 30 frames a second, as the data set has
+                scene.frame_set(round(scene["s2c_start_frame"]) + frame)
+                ends[name, frame] = np.array(bone_ends(scene))
+        assert scene["s2c_start_frame"] == start
+        for (name, frame), places in ends.items():
+            assert np.abs(places - ends["", frame]).max() < ALLOWED, (name, frame)
+        with pytest.raises(RuntimeError, match="no hand motion"):
+            bpy.ops.s2c.import_motion(filepath=str(take[0] / "piece_smplx.npz"))
+    finally:
+        registration.unregister()
