@@ -2,6 +2,7 @@
 """A clip cut, or played at another speed: poses, notes, pedal and fingering together. NumPy only."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -59,5 +60,6 @@ def retimed(clip: Clip, factor: float) -> Clip:
 
 def _with_bars(score: Score, factor: float) -> Score:
     """Where the score knows its bars, they are moved too."""
-    bars = getattr(score, "bars", None)
-    return replace(score, **{"bars": tuple(bar * factor for bar in bars)}) if bars else score
+    bars: tuple[float, ...] = getattr(score, "bars", ())
+    moved: dict[str, Any] = {"bars": tuple(bar * factor for bar in bars)} if bars else {}
+    return replace(score, **moved)

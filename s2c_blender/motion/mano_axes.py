@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Between the axes of S2C and PianoMotion10M and a clip's: camera to keyboard, mirrored right hands to true left ones, MANO's mean pose. NumPy only.
+"""Between the axes of S2C and PianoMotion10M and a clip's: camera and keyboard, mirrored and true left hands, MANO's mean pose.
 
 The model's camera looks down on the keys: x to the treble, y towards the player, z down. MANO's right hand rests with its fingers
 along -x, its back along +y and its thumb along +z. A left hand is stored as a right one in the mirror x -> -x.

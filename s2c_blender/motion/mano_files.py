@@ -9,6 +9,7 @@ hand is a right one in the mirror. MANO's mean pose is licensed, so the mean tha
 import json
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,7 @@ def _clip(pose: Array, translation: Array, about: dict[str, Any], *, fps: float)
     )
 
 
-def _write(path: Path, write: Any) -> None:
+def _write(path: Path, write: Callable[[Path], Any]) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         write(temporary)

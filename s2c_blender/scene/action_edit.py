@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Changes to F-curves that are there already, in bulk: moved, stretched, cut, a stretch of them replaced; the rest stays bit for bit."""
+"""Changes to F-curves that are there already, in bulk: moved, stretched, cut, a part replaced; the rest stays bit for bit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields

@@ -40,7 +40,9 @@ def export_take(scene: bpy.types.Scene, path: Path, *, kind: str, piano: bool = 
             "no-exporter", f"This Blender has no {kind} exporter switched on.", "Enable it in Preferences, Add-ons."
         ) from error
     except RuntimeError as error:
-        raise PianoHandsError("export-failed", f"{path.name} could not be written: {error}".strip(), "Try another folder.") from error
+        raise PianoHandsError(
+            "export-failed", f"{path.name} could not be written: {error}".strip(), "Try another folder."
+        ) from error
     finally:
         scene.frame_set(frame, subframe=subframe)
 

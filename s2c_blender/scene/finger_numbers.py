@@ -18,7 +18,7 @@ from .marks import is_ours, mark
 from .timing import frame_at, rate
 
 COLLECTION, ACTION = "Finger numbers", "Finger numbers"
-_SIZE = 0.022
+_SIZE = 0.026
 _ABOVE = 0.026  # metres over the white keys
 _LEAN = np.radians(52.0)  # from lying flat towards the player
 _EASE = 0.05  # seconds in which a number grows and shrinks
@@ -86,6 +86,7 @@ def _steps(spans: Sequence[tuple[float, float]], x: NDArray[np.float64]) -> tupl
 def _numeral(side: HandSide, number: int, collection: bpy.types.Collection) -> bpy.types.Object:
     curve = mark(bpy.data.curves.new(f"Finger {number}{side.suffix}", "FONT"))
     curve.body, curve.size, curve.extrude = str(number), _SIZE, 0.0006
+    curve.offset = 0.0005  # bolder
     curve.align_x, curve.align_y = "CENTER", "BOTTOM"
     curve.materials.append(_paint(side))
     text = mark(bpy.data.objects.new(curve.name, curve))

@@ -20,9 +20,7 @@ class S2C_UL_notes(bpy.types.UIList):
     def draw_item(self, context, layout, data, item, icon, active_data, active_property) -> None:
         row = layout.row(align=True)
         row.alert = is_changed(item)
-        row.label(
-            text=f"{item.onset:.2f} s   {pitch_name(item.pitch)}", icon="PINNED" if item.fixed else "BLANK1", translate=False
-        )
+        row.label(text=f"{item.onset:.2f} s   {pitch_name(item.pitch)}", icon="PINNED" if item.fixed else "BLANK1", translate=False)
         choice = row.row(align=True)
         choice.scale_x = 0.55
         choice.prop(item, "hand", text="")

@@ -72,7 +72,7 @@ def test_fixed_fingers_are_kept_when_the_piece_is_generated_again(take, tmp_path
 
 def test_notes_that_a_take_has_not_and_fingers_that_a_hand_has_not_are_refused(take, tmp_path):
     clip = Clip.load(take)
-    for fixed, code in ((wish(clip, 2)[:1] + (100, 0, 3), "no-note"), (wish(clip, 2)[:3] + (6,), "bad-finger")):
+    for fixed, code in (((*wish(clip, 2)[:1], 100, 0, 3), "no-note"), ((*wish(clip, 2)[:3], 6), "bad-finger")):
         with pytest.raises(PianoHandsError) as caught:
             pipeline.generate(Generate("d", str(take), str(tmp_path / "other.npz"), fixed=(fixed,)), Listening())
         assert caught.value.code == code

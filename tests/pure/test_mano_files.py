@@ -92,7 +92,9 @@ def test_smplx_hands_point_where_the_takes_hands_do(clip: Clip, tmp_path: Path) 
     np.testing.assert_allclose(data["wrist_trans"], joints[:, :, 0], atol=1e-6)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"right": 1, "left": 2, "fps": 30}', '{"right": [[1]], "left": [[1]], "fps": 30}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"right": 1, "left": 2, "fps": 30}', '{"right": [[1]], "left": [[1]], "fps": 30}']
+)
 def test_what_is_no_motion_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(PianoHandsError) as caught:

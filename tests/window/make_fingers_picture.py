@@ -57,6 +57,7 @@ def steps() -> Iterator[float]:
     while pump.busy():
         yield 0.05
     figures["seconds to solve a finger"] = round(time.perf_counter() - began, 2)
+    figures["of which to the clip"] = round(pump.current().took, 2)
     assert pump.current().phase.value == "done", pump.current().error
     changed = scene["s2c_take"]
     window.press(bpy.ops.ed.undo)
