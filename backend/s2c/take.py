@@ -16,10 +16,9 @@ from s2c_blender.wire.notes import Fingering, Score
 from ..device import Device
 from . import axes
 from .behaviour import Behaviour
-from .config import MODEL_FPS, SAMPLE_RATE
+from .config import MODEL_FPS, POSITION_SCALE, SAMPLE_RATE
 from .model import S2CModel
 from .noise import SeededNoise
-from .position import POSITION_SCALE
 from .sampler import Listening, Sampler
 from .schedule import NoiseSchedule
 from .scheduler import SamplerKind, make_scheduler

@@ -17,10 +17,10 @@ from backend import config  # noqa: E402
 from backend.__main__ import main  # noqa: E402
 from backend.perform import kinematics  # noqa: E402
 from backend.s2c import axes, take  # noqa: E402
+from backend.s2c.config import POSITION_SCALE  # noqa: E402
 from backend.s2c.hand_model import own_hand  # noqa: E402
 from backend.s2c.mano import Mano, read_mano  # noqa: E402
 from backend.s2c.mesh import HandLayer  # noqa: E402
-from backend.s2c.position import POSITION_SCALE  # noqa: E402
 from s2c_blender.motion import anatomy, rotation  # noqa: E402
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig, skin  # noqa: E402
 from s2c_blender.motion.skeleton import forward  # noqa: E402
