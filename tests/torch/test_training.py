@@ -90,6 +90,27 @@ def test_stage_two_leaves_encoders_and_positions_as_they_are(data: Path, tmp_pat
     assert changed == {"denoiser"}
 
 
+def test_kept_features_train_as_computed_ones_do(data: Path, tmp_path: Path) -> None:
+    """They are kept in half precision, and computed once."""
+    told = list[str]()
+    for name, kept in (("computed", False), ("kept", True), ("again", True)):
+        config = replace(SETTINGS, cache_features=kept, stride=10)
+        train(
+            fresh_model(TINY, 0),
+            config,
+            Places(data, tmp_path / name, tmp_path / "cache"),
+            device="cpu",
+            listening=Listening(tell=told.append),
+        )
+    computed, kept, again = (
+        np.array([line["train/loss"] for line in read_lines(tmp_path / name) if "train/loss" in line])
+        for name in ("computed", "kept", "again")
+    )
+    np.testing.assert_allclose(kept, computed, rtol=1e-3)
+    assert (kept == again).all()
+    assert len([line for line in told if "were computed" in line]) == 1
+
+
 def test_another_training_is_not_mixed_into_a_run(data: Path, tmp_path: Path) -> None:
     run(data, tmp_path, replace(SETTINGS, steps=2))
     with pytest.raises(PianoHandsError, match="learning_rate"):
