@@ -49,5 +49,5 @@ def accelerations(pose: Array) -> Array:
 
 
 def smoothness(real: Array, made: Array) -> float:
-    """Mean difference of the accelerations' lengths: 0 is as smooth as recorded."""
-    return float(np.abs(accelerations(made) - accelerations(real)).mean())
+    """Difference of the accelerations' mean lengths: 0 is as smooth as recorded."""
+    return float(abs(accelerations(made).mean() - accelerations(real).mean()))
