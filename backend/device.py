@@ -12,8 +12,8 @@ from s2c_blender.wire.errors import PianoHandsError
 
 @dataclass(frozen=True)
 class Device:
-    """`precision` is the networks', `denoiser` that of the denoiser if it is another; sampling itself always works in single
-    precision. Positions of hands need more digits than what is asked anew at every step."""
+    """`precision` is that of encoders and position predictors, whose one answer must have the digits for millimetres; `denoiser` that
+    of the denoiser, which is asked anew at every step, if it is another. Sampling itself always works in single precision."""
 
     torch: torch.device
     precision: torch.dtype  # pyright: ignore[reportInvalidTypeForm] - the field above is named torch
@@ -38,7 +38,7 @@ def resolve(name: str = "auto") -> Device:
         raise PianoHandsError("no-device", f"There is no device {name} here.", "Choose cpu, or leave the choice to auto.")
     if kind == "cuda":
         wide = torch.cuda.is_bf16_supported()
-        return Device(torch.device(name), torch.bfloat16 if wide else torch.float16, compiles=True)
+        return Device(torch.device(name), torch.float32, compiles=True, denoiser=torch.bfloat16 if wide else torch.float16)
     if kind == "cpu":
         set_threads()
         return Device(torch.device(name), torch.float32, denoiser=torch.bfloat16 if multiplies_bf16() else None)

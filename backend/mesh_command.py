@@ -17,6 +17,7 @@ from s2c_blender.wire.errors import write_failed
 from s2c_blender.wire.hands import JOINTS, PARENTS
 
 from . import config, pipeline
+from .space import check_space
 
 if TYPE_CHECKING:
     from .s2c.hand_model import HandModel
@@ -79,7 +80,7 @@ def write_mesh(
 ) -> None:
     """Write the .npz whole or not at all. Raises PianoHandsError('write-failed')."""
     frames, points = len(clip.rotation), layer.skin
-    pipeline.check_space(path.parent, frames * 2 * (points + len(JOINTS) + 5) * 12 * 1.01, "this mesh")
+    check_space(path.parent, frames * 2 * (points + len(JOINTS) + 5) * 12 * 1.01, "this mesh")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         # Stored as they are: packed, they would be a tenth smaller and take five times as long to write.

@@ -8,6 +8,24 @@ from pathlib import Path
 from s2c_blender.jobs import process
 from s2c_blender.wire.messages import Progress, Warned, decode, encode
 
+_BUSY = """
+import pathlib, sys, time
+from backend import pipeline, server
+from s2c_blender.wire.errors import Cancelled
+def generate(request, listener, models):
+    listener.report("solving", 0, 1)
+    while not listener.cancelled():
+        time.sleep(0.001)
+    raise Cancelled
+pipeline.generate = generate
+sys.exit(server.serve(pathlib.Path({session!r})))
+"""
+
+
+def busy(session: Path) -> str:
+    """The program of a backend whose jobs end only when they are cancelled."""
+    return _BUSY.format(session=str(session))
+
 
 class Server:
     """A backend on pipes; reading waits for the next line."""

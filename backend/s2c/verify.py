@@ -32,6 +32,19 @@ Arrays = dict[str, NDArray[np.generic]]
 Entry = tuple[str, NDArray[np.generic]]
 
 
+def published_schedule(schedule: NoiseSchedule) -> dict[str, Tensor]:
+    """Each number of a schedule, (S,), under its published name."""
+    return {
+        "betas": schedule.betas,
+        "alphas_cumprod": schedule.kept,
+        "posterior_variance": schedule.posterior_variance,
+        "posterior_log_variance_clipped": schedule.posterior_log_variance,
+        "posterior_mean_coef1": schedule.posterior_clean,
+        "posterior_mean_coef2": schedule.posterior_noisy,
+        "loss_weight": schedule.kept,
+    }
+
+
 class Verification:
     """`entries` gives every number that can be computed from the folder's inputs, under the name it is recorded by."""
 
@@ -117,15 +130,7 @@ class Verification:
     def _runs(self) -> Iterator[Entry]:
         for count in sorted({int(match[1]) for name in self.expected if (match := re.match(r"(?:run|schedule)(\d+)/", name))}):
             schedule = NoiseSchedule.cosine(count)
-            for name, ours in (
-                ("betas", schedule.betas),
-                ("alphas_cumprod", schedule.kept),
-                ("posterior_variance", schedule.posterior_variance),
-                ("posterior_log_variance_clipped", schedule.posterior_log_variance),
-                ("posterior_mean_coef1", schedule.posterior_clean),
-                ("posterior_mean_coef2", schedule.posterior_noisy),
-                ("loss_weight", schedule.kept),
-            ):
+            for name, ours in published_schedule(schedule).items():
                 yield f"schedule{count}/{name}", ours.numpy()
             if f"run{count}/left" in self.expected:
                 yield from self._run(count, schedule)

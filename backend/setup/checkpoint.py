@@ -10,6 +10,7 @@ from s2c_blender.wire import places
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.terminal import ProgressBar
 
+from ..space import check_space
 from .download import RemoteFile, fetch
 from .folder import SetupFolder
 from .pins import ROOT
@@ -43,13 +44,7 @@ def _check_space(originals: Path, files: Sequence[RemoteFile]) -> None:
     total = sum(file.size for file in files)
     has = sum(path.stat().st_size for path in originals.iterdir())
     needed = max(0, total - has) + total // 2 + _SPARE  # half precision takes half the space
-    free = shutil.disk_usage(originals).free
-    if free < needed:
-        raise PianoHandsError(
-            "no-space",
-            f"{originals} has {free / 1e9:.1f} GB left, and this needs {needed / 1e9:.1f} GB.",
-            "Free some space, or give another folder with --into.",
-        )
+    check_space(originals, needed, "the checkpoint", hint="Free some space, or give another folder with --into.")
 
 
 def _fetch(file: RemoteFile, originals: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from s2c_blender.wire import places
 from s2c_blender.wire.errors import PianoHandsError, write_failed
 
+from ..space import check_space
 from .builds import Build
 from .folder import SetupFolder, size_of
 from .pins import ROOT, Pins
@@ -98,13 +99,7 @@ class Environment:
 
     def _check_space(self) -> None:
         needed = max(0, self.build.disk - size_of(self.folder.path / places.ENVIRONMENT)) + _SPARE
-        free = shutil.disk_usage(self.folder.path).free
-        if free < needed:
-            raise PianoHandsError(
-                "no-space",
-                f"{self.folder.path} has {free / 1e9:.1f} GB left, and this needs {needed / 1e9:.1f} GB.",
-                "Free some space, or give another folder with --into.",
-            )
+        check_space(self.folder.path, needed, "this", hint="Free some space, or give another folder with --into.")
 
     def _make_venv(self, path: Path) -> None:
         if path.exists() and not self._same_python():  # half made, or of a Python that is gone

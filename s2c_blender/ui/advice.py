@@ -2,6 +2,7 @@
 """What the panel advises, each in one sentence: how to get S2C, which file goes with which prior. No bpy."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..jobs.process import Target
@@ -19,11 +20,7 @@ def lacking(answer: Hello | PianoHandsError | None, python: Target) -> str | Non
         return None
     if python is None:
         return "S2C, for recordings, needs a Python with torch: make one by the setup command, or name one in the preferences."
-    if answer is None:
-        return "Asking the Python in the preferences what it can do."
-    if isinstance(answer, PianoHandsError):
-        return f"S2C: {answer.message} {answer.hint}".strip()
-    return f"S2C: the Python in the preferences lacks {', '.join(answer.missing)}. Install there, then look again."
+    return _not_yet("S2C", answer, answer.missing if isinstance(answer, Hello) else ())
 
 
 def setup_command(python: Path, root: Path, folder: Path, *, windows: bool) -> str:
@@ -41,17 +38,21 @@ def deaf(answer: Hello | PianoHandsError | None, python: Target) -> str | None:
         return None
     if python is None:
         return "Hearing the notes of a recording needs a Python with torch: name one in the preferences."
+    return _not_yet("Recordings", answer, answer.missing_to_hear if isinstance(answer, Hello) else ())
+
+
+def _not_yet(wish: str, answer: Hello | PianoHandsError | None, lacks: Sequence[str]) -> str:
     if answer is None:
         return "Asking the Python in the preferences what it can do."
     if isinstance(answer, PianoHandsError):
-        return f"Recordings: {answer.message} {answer.hint}".strip()
-    return f"Recordings: the Python in the preferences lacks {', '.join(answer.missing_to_hear)}. Install there, then look again."
+        return f"{wish}: {answer.message} {answer.hint}".strip()
+    return f"{wish}: the Python in the preferences lacks {', '.join(lacks)}. Install there, then look again."
 
 
-def mismatch(piece: str, prior: Prior) -> str | None:
+def mismatch(piece: str, prior: Prior, recording: str = "") -> str | None:
     """Why a file, by its name, is nothing for a prior; None where it is, or where there is none."""
-    if prior == "s2c" and Path(piece).suffix.lower() in MIDI_SUFFIXES:
-        return "S2C listens to a recording; MIDI files are for the planner."
+    if prior == "s2c" and Path(piece).suffix.lower() in MIDI_SUFFIXES and not recording:
+        return "S2C listens to a recording: choose one of this MIDI file, too, or leave it to the planner."
     return None
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a file is, by its first bytes: notes, a recording, or neither. Its name counts only where they say nothing."""
+"""What a file is, by its first bytes: notes, a recording, a take, or none of them. Its name counts only where they say nothing."""
 
 from enum import Enum
 from pathlib import Path
@@ -33,6 +33,7 @@ _ATOMS = (b"ftyp", b"moov", b"mdat", b"wide")  # MP4 and QuickTime
 class Kind(Enum):
     MIDI = "MIDI file"
     RECORDING = "recording"  # any common sound file, or a film
+    TAKE = "take"  # a clip's .npz
     OTHER = "other"
 
 
@@ -45,6 +46,8 @@ def kind_of(path: Path) -> Kind:
         return Kind.OTHER
     if start.startswith(b"MThd") or (start.startswith(b"RIFF") and start[8:12] == b"RMID"):
         return Kind.MIDI
+    if start.startswith(b"PK\x03\x04") and path.suffix.lower() == ".npz":
+        return Kind.TAKE
     wrapped = start[:4] in (b"RIFF", b"RF64", b"FORM") and start[8:12] in (b"WAVE", b"AIFF", b"AIFC")
     # MP3 and AAC frames begin with eleven or twelve set bits; a text in UTF-16 begins with FF FE.
     mpeg = start[:1] == b"\xff" and start[1:2] in (b"\xfb", b"\xfa", b"\xf3", b"\xf2", b"\xf1", b"\xf9")

@@ -22,7 +22,7 @@ from s2c_blender.wire.messages import Chunk, Failed, FileBegins, Finished, Gener
 from s2c_blender.wire.transfer import CHUNK_BYTES, Incoming, Outgoing
 from tests import midi_files
 from tests.pure.test_jobs import HELLO, is_a, listen
-from tests.served import Server
+from tests.served import Server, busy
 
 #: The backend as on another machine: another working and temporary folder, and a shell that greets before it.
 ELSEWHERE = """
@@ -97,23 +97,9 @@ def test_a_job_that_fails_there_says_why_here_and_leaves_nothing(far, tmp_path):
     assert not list(tmp_path.glob("*.npz")) and not list(tmp_path.glob(".take*"))
 
 
-BUSY = """
-import sys, time
-from backend import pipeline, server
-from s2c_blender.wire.errors import Cancelled
-def generate(request, listener, models):
-    listener.report("solving", 0, 1)
-    while not listener.cancelled():
-        time.sleep(0.001)
-    raise Cancelled
-pipeline.generate = generate
-sys.exit(server.serve(__import__("pathlib").Path(".")))
-"""
-
-
 def test_cancelling_closes_the_line_and_the_next_job_needs_a_new_one(far, tmp_path):
     job = job_in(tmp_path / "near")
-    backend = far(BUSY)
+    backend = far(busy(Path()))
     backend.generate(job.request)
     for event in listen(backend, lambda event: isinstance(event, Progress) and event.stage == "solving"):
         job.hear(event)

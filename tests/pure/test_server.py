@@ -21,7 +21,7 @@ from s2c_blender.wire.messages import (
     encode,
 )
 from tests import midi_files
-from tests.served import Server
+from tests.served import Server, busy
 
 
 @pytest.fixture
@@ -146,23 +146,9 @@ sys.exit(server.serve(pathlib.Path(".")))
     assert "Traceback" in (tmp_path / "log").read_text()
 
 
-BUSY = """
-import pathlib, sys, time
-from backend import pipeline, server
-from s2c_blender.wire.errors import Cancelled
-def generate(request, listener, models):
-    listener.report("solving", 0, 1)
-    while not listener.cancelled():
-        time.sleep(0.001)
-    raise Cancelled
-pipeline.generate = generate
-sys.exit(server.serve(pathlib.Path(sys.argv[-1])))
-"""
-
-
 def busy_server(tmp_path):
     """A server in the middle of a job that looks at its cancel file as the solve does."""
-    server = Server(tmp_path, code=BUSY.replace("sys.argv[-1]", repr(str(tmp_path))))
+    server = Server(tmp_path, code=busy(tmp_path))
     server.hear()
     server.say(generate(tmp_path, "x"))
     assert server.hear().stage == "solving"

@@ -23,6 +23,7 @@ from backend.s2c.published_names import translate  # noqa: E402
 from backend.s2c.schedule import NoiseSchedule  # noqa: E402
 from backend.s2c.scheduler import AncestralScheduler  # noqa: E402
 from backend.s2c.smoothing import smooth  # noqa: E402
+from backend.s2c.verify import published_schedule  # noqa: E402
 
 torch.set_num_threads(1)  # many threads are slow beside other work
 FOLDER = Path(__file__).parent / "recorded"
@@ -154,15 +155,7 @@ def test_one_ancestral_step_equals_the_published_one(recorded: Recorded, step: i
 
 def test_schedule_equals_the_published_one(recorded: Recorded) -> None:
     schedule = NoiseSchedule.cosine(20)
-    for name, ours in (
-        ("betas", schedule.betas),
-        ("alphas_cumprod", schedule.kept),
-        ("posterior_variance", schedule.posterior_variance),
-        ("posterior_log_variance_clipped", schedule.posterior_log_variance),
-        ("posterior_mean_coef1", schedule.posterior_clean),
-        ("posterior_mean_coef2", schedule.posterior_noisy),
-        ("loss_weight", schedule.kept),
-    ):
+    for name, ours in published_schedule(schedule).items():
         _assert_equal(ours, recorded.numbers[f"schedule20/{name}"])
 
 

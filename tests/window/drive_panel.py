@@ -4,7 +4,6 @@
 blender --python tests/window/drive_panel.py -- OUT [EXTENSION.zip]     (pictures are taken with ImageMagick's `import`)
 """
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -136,16 +135,4 @@ def steps() -> Iterator[float]:
     figures["ok"] = True
 
 
-def write(failure: str | None = None) -> None:
-    if failure:
-        figures["error"] = failure
-        window.picture(OUT / "9_failed.png")
-    (OUT / "figures.json").write_text(json.dumps(figures, indent=1))
-
-
-def steps_and_figures() -> Iterator[float]:
-    yield from steps()
-    write()
-
-
-window.go(steps_and_figures(), failed=write)
+window.go(steps(), figures)

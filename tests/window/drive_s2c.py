@@ -6,7 +6,6 @@ blender --python tests/window/drive_s2c.py -- OUT [EXTENSION.zip]
 OUT holds a recording, `music.wav`, a checkpoint, `checkpoint`, and in `python.txt` the path of a Python with torch.
 """
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -111,16 +110,4 @@ def steps() -> Iterator[float]:
     figures["ok"] = True
 
 
-def write(failure: str | None = None) -> None:
-    if failure:
-        figures["error"] = failure
-        window.picture(OUT / "s9_failed.png")
-    (OUT / "figures.json").write_text(json.dumps(figures, indent=1))
-
-
-def steps_and_figures() -> Iterator[float]:
-    yield from steps()
-    write()
-
-
-window.go(steps_and_figures(), failed=write)
+window.go(steps(), figures)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What scripts in a windowed Blender share: bring the add-on in, press, look, and go on step by step from a timer."""
 
+import json
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -76,8 +77,8 @@ def mode(name: str) -> None:
         bpy.ops.object.mode_set(mode=name)
 
 
-def go(steps: Iterator[float], *, failed: Callable[[str], None]) -> None:
-    """Run `steps` from a timer, each after the seconds that the one before yielded, and quit at the end."""
+def go(steps: Iterator[float], figures: dict[str, object]) -> None:
+    """Run `steps` from a timer, each after the seconds that the one before yielded, write OUT/figures.json and quit at the end."""
 
     def step() -> float | None:
         try:
@@ -85,7 +86,9 @@ def go(steps: Iterator[float], *, failed: Callable[[str], None]) -> None:
         except StopIteration:
             pass
         except Exception:
-            failed(traceback.format_exc())
+            figures["error"] = traceback.format_exc()
+            picture(OUT / "failed.png")
+        (OUT / "figures.json").write_text(json.dumps(figures, indent=1))
         bpy.ops.wm.quit_blender()
         return None
 
