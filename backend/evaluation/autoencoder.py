@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from s2c_blender.wire.errors import PianoHandsError, write_failed
 
+from ..s2c.reference_checkpoint import inert_tensors, read_torch
+
 FEATURES = 256
 CHANNELS = 96
 FRAMES = 240
@@ -103,7 +105,7 @@ def load(path: Path) -> GestureAutoencoder:
             raise ValueError(f"{frames} frames of {channels} numbers")
         made = GestureAutoencoder(frames, channels)
         made.load_state_dict(tensors)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, torch.serialization.pickle.UnpicklingError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise PianoHandsError(
             "bad-checkpoint",
             f"{path} is no gesture autoencoder: {type(error).__name__}: {str(error)[:200]}",
@@ -120,8 +122,12 @@ def _ours(path: Path) -> tuple[int, int, dict[str, Tensor]]:
 
 def _published(path: Path) -> tuple[int, int, dict[str, Tensor]]:
     """Tensors and numbers alone are unpickled: nothing in the file is run."""
-    values = torch.load(path, map_location="cpu", weights_only=True)
-    return FRAMES, int(values["pose_dim"]), dict(values["gen_dict"])
+    values = read_torch(path)
+    if not isinstance(values, dict):
+        raise ValueError("it holds no dict")
+    counters = {name: value for name, value in values["gen_dict"].items() if name.endswith("num_batches_tracked")}
+    weights = {name: value for name, value in values["gen_dict"].items() if name not in counters}
+    return FRAMES, int(values["pose_dim"]), inert_tensors(path, weights) | counters
 
 
 def save(model: GestureAutoencoder, path: Path) -> None:

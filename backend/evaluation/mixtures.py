@@ -69,5 +69,3 @@ def wgd(real: Array, made: Array) -> float:
         ]
     )
     return float(np.sqrt(max(0.0, transport_cost(first.weights, second.weights, cost))))
-
-
