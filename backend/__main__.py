@@ -46,6 +46,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         return
     from . import fingering_command, mesh_command, model_command
     from .data import command as data
+    from .evaluation import command as evaluation
     from .training import command as training
 
     _add_generate(commands)
@@ -57,6 +58,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     model_command.add_parsers(commands)
     data.add_parser(commands)
     training.add_parser(commands)
+    evaluation.add_parser(commands)
 
 
 def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

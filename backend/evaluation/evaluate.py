@@ -79,16 +79,25 @@ def mean_pose(frames: Sequence[NDArray[np.float32]], like: Motions) -> Maker:
     """The maker that always gives the mean pose and place of recorded frames, each (2, N, 52): what there is to beat."""
     mean = np.concatenate(frames, axis=1).mean(axis=1, dtype=float)
 
+    pose, place = (
+        np.broadcast_to(mean[None, :, None, columns], shape).astype(np.float32)
+        for columns, shape in ((POSE, like.pose.shape), (POSITION, like.positions.shape))
+    )
+    return given(Motions(pose, place))
+
+
+def given(motions: Motions) -> Maker:
+    """The maker that has it already, whatever the seed."""
+
     def make(seed: int) -> Motions:
-        pose = np.broadcast_to(mean[None, :, None, POSE], like.pose.shape).astype(np.float32)
-        return Motions(pose, np.broadcast_to(mean[None, :, None, POSITION], like.positions.shape).astype(np.float32))
+        return motions
 
     return make
 
 
 @dataclass(frozen=True)
 class Evaluator:
-    """`autoencoder`: for FGD; without one it is left out. `mixtures`: whether WGD, the slowest measure, is taken."""
+    """`autoencoder`: for FGD; without one it is left out."""
 
     windows: Sequence[Window]
     autoencoder: GestureAutoencoder | None = None
@@ -121,13 +130,13 @@ class Evaluator:
         return {
             "published": {
                 "fid": published.fid(pose, other),
-                "wgd": _if_it_can_be(published.wgd, pose, other),
+                "wgd": published.wgd(pose, other),
                 "distance": published.distance(place, other_place),
                 "smoothness": published.smoothness(pose, other),
             },
             "corrected": {
                 "fid": measures.fid(pose, other),
-                "wgd": _if_it_can_be(mixtures.wgd, pose, other),
+                "wgd": mixtures.wgd(pose, other),
                 "distance": measures.distance(place, other_place, visible),
                 "smoothness": measures.smoothness(pose, other),
             },
@@ -148,13 +157,6 @@ class Evaluator:
             },
             "corrected": {"fgd": measures.frechet(measures.gaussian(features), measures.gaussian(others))},
         }
-
-
-def _if_it_can_be(measure: Callable[[Array, Array], float], real: Array, made: Array) -> float:
-    """A cloud of one point, as a hand that never moves is, is no mixture: nan."""
-    if np.ptp(made, axis=0).max() < 1e-6 or np.ptp(real, axis=0).max() < 1e-6:
-        return float("nan")
-    return measure(real, made)
 
 
 def _means(found: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Clouds of poses as mixtures of normal distributions, and how far one is from another (WGD)."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,9 @@ def fit(cloud: Array) -> Mixture:
     """A mixture of samples (N, D), by expectation maximisation from k-means, always with the same chance."""
     from sklearn.mixture import GaussianMixture
 
-    made = GaussianMixture(n_components=COMPONENTS, random_state=0, max_iter=_ROUNDS).fit(cloud)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a hand that hardly moves gives fewer clusters, which is no fault
+        made = GaussianMixture(n_components=COMPONENTS, random_state=0, max_iter=_ROUNDS).fit(cloud)
     return Mixture(made.weights_, made.means_, made.covariances_)
 
 
@@ -32,7 +35,8 @@ def own_axes(cloud: Array) -> Array:
     """(N, D) on its own ten principal axes, found batch by batch as the published code does."""
     from sklearn.decomposition import IncrementalPCA
 
-    return IncrementalPCA(n_components=AXES, batch_size=_BATCH).fit_transform(cloud)
+    with np.errstate(invalid="ignore"):  # shares of no variance at all
+        return IncrementalPCA(n_components=AXES, batch_size=_BATCH).fit_transform(cloud)
 
 
 def principal_axes(cloud: Array) -> Array:

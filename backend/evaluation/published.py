@@ -4,6 +4,8 @@
 `QUIRKS` says what is odd; `measures` and `mixtures` hold the same put right.
 """
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,7 +67,9 @@ def fgd(real: Array, made: Array) -> float:
     (mean, covariance), (other_mean, other) = (
         (values.mean(axis=0), np.cov(values, rowvar=False)) for values in (np.asarray(real), np.asarray(made))
     )
-    root = linalg.sqrtm(covariance @ other)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of singular matrices: `QUIRKS` names it
+        root = linalg.sqrtm(covariance @ other)
     if not np.isfinite(root).all():
         more = 1e-6 * np.eye(len(covariance))
         root = linalg.sqrtm((covariance + more) @ (other + more))
