@@ -45,6 +45,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     if wanted in ("setup", "doctor"):
         return
     from . import fingering_command, mesh_command, model_command
+    from .data import command as data_command
 
     _add_generate(commands)
     _add_reassign(commands)
@@ -53,6 +54,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     fingering_command.add_parser(commands)
     mesh_command.add_parser(commands)
     model_command.add_parsers(commands)
+    data_command.add_parser(commands)
 
 
 def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
