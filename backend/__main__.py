@@ -45,7 +45,8 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     if wanted in ("setup", "doctor"):
         return
     from . import fingering_command, mesh_command, model_command
-    from .data import command as data_command
+    from .data import command as data
+    from .training import command as training
 
     _add_generate(commands)
     _add_reassign(commands)
@@ -54,7 +55,8 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     fingering_command.add_parser(commands)
     mesh_command.add_parser(commands)
     model_command.add_parsers(commands)
-    data_command.add_parser(commands)
+    data.add_parser(commands)
+    training.add_parser(commands)
 
 
 def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
