@@ -8,8 +8,6 @@ outside them raises ValueError.
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 
 POSE_CHANNELS = 48  # a rotation vector in units of pi for each of MANO's 16 joints
 POSITION_CHANNELS = 3
@@ -102,7 +100,7 @@ class DenoiserConfig:
 
 @dataclass(frozen=True)
 class Scaling:
-    """The model's numbers to the data's: middle + reach * number. middle: (2, C) of each hand; reach: (C,). Data-dependent."""
+    """The model's numbers to the data's: middle + reach * number. middle: (2, C) of each hand; reach: (C,)."""
 
     middle: tuple[tuple[float, ...], ...]
     reach: tuple[float, ...]
@@ -115,14 +113,6 @@ class Scaling:
             raise ValueError("a scaling by what is no number")
         if min(self.reach, default=1.0) <= 0:
             raise ValueError("a scaling by nothing")
-
-    def outer(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
-        """The model's (2, T, C) to the data's."""
-        return np.array(self.middle)[:, None] + np.array(self.reach) * values
-
-    def inner(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
-        """The data's (2, T, C) to the model's."""
-        return (values - np.array(self.middle)[:, None]) / np.array(self.reach)
 
 
 @dataclass(frozen=True)

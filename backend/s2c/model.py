@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from s2c_blender.wire.hands import HandSide
 
 from .audio_encoder import AudioEncoder
-from .config import ModelConfig
+from .config import ModelConfig, Scaling
 from .dual_denoiser import Conditioning, DualDenoiser
 from .note_encoder import NoteEncoder
 from .position import PositionPredictor
@@ -73,6 +73,26 @@ class S2CModel(nn.Module):
             chosen = {"audio_f": (heard,), "hidden_f": (hidden,), "both": (heard, hidden)}[self.config.condition]
             conditions.append(torch.cat(chosen, dim=-1))
         return torch.stack(positions, dim=1), conditions
+
+    def own_numbers(self, pose: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Pose and positions (B, 2, N, C) in the data's units to the model's own numbers."""
+        config = self.config
+        return _inner(config.pose_scaling, pose), _inner(config.position_scaling, positions)
+
+    def in_units(self, pose: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """The model's own numbers (..., 2, N, C) in the data's units: turns of pi, and `POSITION_SCALE`."""
+        config = self.config
+        return _outer(config.pose_scaling, pose), _outer(config.position_scaling, positions)
+
+
+def _inner(scaling: Scaling | None, values: Tensor) -> Tensor:
+    if scaling is None:
+        return values
+    return (values - values.new_tensor(scaling.middle)[:, None]) / values.new_tensor(scaling.reach)
+
+
+def _outer(scaling: Scaling | None, values: Tensor) -> Tensor:
+    return values if scaling is None else values.new_tensor(scaling.middle)[:, None] + values.new_tensor(scaling.reach) * values
 
 
 def _encoder(config: ModelConfig) -> nn.Module:

@@ -12,7 +12,7 @@ from s2c_blender.wire.messages import DEFAULT_STEPS
 
 from ..device import Device
 from .behaviour import Behaviour
-from .config import MODEL_FPS, POSITION_SCALE, SAMPLE_RATE
+from .config import MODEL_FPS, SAMPLE_RATE
 from .model import S2CModel
 from .noise import SeededNoise
 from .sampler import Listening, Sampler
@@ -74,4 +74,4 @@ def sample_take(
     finally:
         set_dropout(model, False)
         device.free_memory()
-    return Sampled(*(values[:, :frames].cpu().double().numpy() for values in (pose, positions)))
+    return Sampled(*(values[:, :frames].cpu().double().numpy() for values in model.in_units(pose, positions)))
