@@ -108,7 +108,7 @@ def read_midi(path: Path) -> Score:
 
 
 def write_midi(score: Score, path: Path) -> None:
-    """Notes and pedal, exact to a quarter of a millisecond: a track for each hand that notes name, and one for those that name none."""
+    """Notes and pedal, exact to a quarter of a millisecond: a track for each hand that notes name, and one for the others."""
     tracks = [mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=_WRITTEN_TEMPO)])]
     for hand in (HandSide.RIGHT, HandSide.LEFT, None):
         notes = [note for note in score.notes if note.hand is hand]

@@ -68,7 +68,12 @@ class Cache:
         return Cache(root, folder or root / FOLDER)
 
     def place(self, item: Item) -> Path:
-        return self.folder / item.uploader / item.video / f"{item.name}{'' if self.adjust else '.plain'}{'.silent' if self.silent else ''}"
+        return (
+            self.folder
+            / item.uploader
+            / item.video
+            / f"{item.name}{'' if self.adjust else '.plain'}{'.silent' if self.silent else ''}"
+        )
 
     def load(self, item: Item) -> Recorded:
         """Decoded now, or before. Raises BrokenItem, PianoHandsError('write-failed')."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.keyboard import HIGHEST, LOWEST
 from s2c_blender.wire.notes import NoteEvent, Score
 
 from ..from_notes import first_seconds
@@ -105,7 +106,7 @@ def make(folder: Path, number: int, recipe: Recipe) -> dict[str, Any]:
     for path in (place.annotation, place.audio, place.midi, place.made):
         path.parent.mkdir(parents=True, exist_ok=True)
     if recipe.audio:
-        from ..listen.instruments import random_instrument, write_mp3
+        from ..listen.pianos import random_instrument, write_mp3
 
         write_mp3(score, place.audio, instrument=random_instrument(random))
     hands = tuple(HandSide(int(hand)) for hand in clip.fingering.hand)
@@ -184,7 +185,7 @@ def _transposed(score: Score, random: np.random.Generator) -> Score:
         return replace(note, pitch=note.pitch + by)
 
     pitches = [note.pitch + by for note in score.notes]
-    return replace(score, notes=tuple(map(moved, score.notes))) if 21 <= min(pitches) and max(pitches) <= 108 else score
+    return replace(score, notes=tuple(map(moved, score.notes))) if min(pitches) >= LOWEST and max(pitches) <= HIGHEST else score
 
 
 def _annotation(filmed: Filmed, name: str) -> str:

@@ -29,8 +29,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where the data set goes")
     parser.add_argument("--hours", type=float, required=True, metavar="H", help="how much of it")
     parser.add_argument("--seed", type=int, default=0, help="another number, another data set (0)")
-    parser.add_argument("--written", type=float, default=0.6, metavar="0..1", help="share of the scores; the rest are exercises (0.6)")
-    parser.add_argument("--camera", choices=("random", "still"), default="random", help="one for each item, or one for all (random)")
+    parser.add_argument(
+        "--written", type=float, default=0.6, metavar="0..1", help="share of the scores; the rest are exercises (0.6)"
+    )
+    parser.add_argument(
+        "--camera", choices=("random", "still"), default="random", help="one for each item, or one for all (random)"
+    )
     parser.add_argument("--no-audio", action="store_true", help="no sound")
     parser.add_argument("--jobs", type=int, metavar="N", help="processes (as many as cores)")
     parser.add_argument("--share", type=int, nargs=3, help=argparse.SUPPRESS)  # first, last, step: what a process is started with
@@ -91,7 +95,9 @@ def _make_all(count: int, jobs: int, *, folder: Path, bar: ProgressBar) -> None:
             process.wait()
     if any(process.returncode for process in running):
         raise PianoHandsError(
-            "failed", "A process that made items has failed.", "See what it said above; start it again to go on with what is missing."
+            "failed",
+            "A process that made items has failed.",
+            "See what it said above; start it again to go on with what is missing.",
         )
 
 

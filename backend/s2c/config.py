@@ -8,14 +8,11 @@ outside them raises ValueError.
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-
 POSE_CHANNELS = 48  # a rotation vector in units of pi for each of MANO's 16 joints
 POSITION_CHANNELS = 3
 POSITION_SCALE = (1.5, 1.5, 25.0)  # metres of MANO translation in the camera's frame (x, y, z) for a position of one
 CONDITIONS = ("audio_f", "hidden_f", "both")  # the encoder's features, the position predictor's projection of them, or both
 MODEL_FPS = 30.0
-#: Metres of MANO translation in the camera's frame (x, y, z) for an output of one.
-POSITION_SCALE = (1.5, 1.5, 25.0)
 SAMPLE_RATE = 16000
 
 _WIDTH, _LAYERS, _HEADS = 65_536, 64, 64  # the largest of each
@@ -109,7 +106,9 @@ class Scaling:
         width = len(self.reach)
         if len(self.middle) != 2 or any(len(row) != width for row in self.middle):
             raise ValueError("a scaling whose middles do not fit its reaches")
-        if not all(isinstance(value, int | float) and abs(value) < _FARTHEST for row in (*self.middle, self.reach) for value in row):
+        if not all(
+            isinstance(value, int | float) and abs(value) < _FARTHEST for row in (*self.middle, self.reach) for value in row
+        ):
             raise ValueError("a scaling by what is no number")
         if min(self.reach, default=1.0) <= 0:
             raise ValueError("a scaling by nothing")

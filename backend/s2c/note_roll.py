@@ -45,5 +45,3 @@ def _strike(row: NDArray[np.float32], at: float, force: float) -> None:
     for index, share in ((frame, 1.0 - (at - frame)), (frame + 1, at - frame)):
         if 0 <= index < len(row):
             row[index] = max(row[index], share * force)
-
-
