@@ -53,10 +53,10 @@ class Recording:
                 "Choose a recording, alone or beside the MIDI file; or the planner, which plays notes.",
             )
         notes = None
-        if request.recording is not None:
+        if request.recording is not None and kind_of(path) is Kind.MIDI:
             notes = Accompanied.open(request)
             path = notes.recording
-        elif not request.raw:
+        elif not request.raw or request.recording is not None:  # which it refuses
             notes = Heard.open(request)
         length = duration(path)
         if request.seconds is not None:

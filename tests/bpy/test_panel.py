@@ -126,7 +126,7 @@ def test_a_scene_that_wants_s2c_where_it_cannot_be_had_says_so_and_can_be_change
 
 @pytest.mark.parametrize(
     ("piece", "chosen", "words"),
-    [("a.mid", "s2c", "for the planner"), ("a.MIDI", "s2c", "for the planner")],
+    [("a.mid", "s2c", "to the planner"), ("a.MIDI", "s2c", "to the planner")],
 )
 def test_a_file_for_the_other_prior_is_said_so(scene, preferences, piece, chosen, words):
     preferences(Path("python"), FULL)

@@ -58,7 +58,7 @@ def test_the_setup_command_goes_through_a_shell_whole(tmp_path):
         ("no suffix", "planner", None),
         ("a.WAV", "planner", None),
         ("a.mp3", "planner", None),
-        ("a.mid", "s2c", "for the planner"),
+        ("a.mid", "s2c", "to the planner"),
         ("a.flac", "s2c", None),
     ],
 )
