@@ -28,6 +28,8 @@ SMALLEST_SPAN, LARGEST_SPAN = 0.14, 0.30  # metres; grown-up hands measure 0.16 
 SMALLEST_OCTAVE, LARGEST_OCTAVE = 0.12, 0.20  # metres; narrow keyboards have 0.140 and 0.152
 SLOWEST_FPS, FASTEST_FPS = 1.0, 240.0
 
+#: Reads notes; made by `train notes` from made motions.
+SHIPPED_WEIGHTS = ROOT / "backend" / "s2c" / "weights" / "small.safetensors"
 FULL_LEVEL = ("torch", "transformers", "safetensors")  # what S2C imports
 HEARING = ("torch", "transkun", "pretty_midi", "mir_eval")  # what finding notes in a recording imports
 HEARING_WORK_PER_SECOND = 0.8  # seconds of work for one of sound on two cores
@@ -78,5 +80,11 @@ def hello() -> Hello:
 
 
 def own_checkpoint() -> Path | None:
-    """The checkpoint that setup put beside this Python's environment."""
-    return places.made_checkpoint(Path(sys.prefix).parent)
+    """For jobs that name none: the checkpoint that setup put beside this Python's environment, or the small one that ships."""
+    made = places.made_checkpoint(Path(sys.prefix).parent)
+    return made or (SHIPPED_WEIGHTS if SHIPPED_WEIGHTS.is_file() else None)
+
+
+def reads_notes(checkpoint: str | None) -> bool:
+    """Whether it is one of those that read notes instead of listening: they are single files, the others folders."""
+    return checkpoint is not None and Path(checkpoint).is_file()
