@@ -44,7 +44,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     doctor.add_parser(commands)
     if wanted in ("setup", "doctor"):
         return
-    from . import fingering_command, mesh_command, model_command
+    from . import batch_command, fingering_command, mesh_command, model_command
     from .data import command as data
     from .training import command as training
 
@@ -57,6 +57,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     model_command.add_parsers(commands)
     data.add_parser(commands)
     training.add_parser(commands)
+    batch_command.add_parser(commands)
 
 
 def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
