@@ -46,6 +46,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         return
     from . import batch_command, fingering_command, mesh_command, model_command
     from .data import command as data
+    from .drawing import command as drawing
     from .training import command as training
 
     _add_generate(commands)
@@ -58,6 +59,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     data.add_parser(commands)
     training.add_parser(commands)
     batch_command.add_parser(commands)
+    drawing.add_parser(commands)
 
 
 def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
