@@ -47,6 +47,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     from . import batch_command, fingering_command, mesh_command, model_command
     from .data import command as data
     from .drawing import command as drawing
+    from .evaluation import command as evaluation
     from .training import command as training
 
     _add_generate(commands)
@@ -60,6 +61,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     training.add_parser(commands)
     batch_command.add_parser(commands)
     drawing.add_parser(commands)
+    evaluation.add_parser(commands)
 
 
 def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m backend data`: what is in a folder of PianoMotion10M, and a made one."""
+"""`python -m backend data`: what is in a folder of PianoMotion10M, how it gets there, and a made one."""
 
 import argparse
 import json
@@ -16,6 +16,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser("data", help="PianoMotion10M: fetch it, look what is there")
     works = parser.add_subparsers(title="works", required=True, metavar="WORK")
     _add_check(works)
+    _add_fetch(works)
     synthesize_command.add_parser(works)
 
 
@@ -63,3 +64,34 @@ def _check(options: argparse.Namespace) -> int:
         except OSError as error:
             raise write_failed(options.json, error) from error
     return 1 if missing or empty else 0
+
+
+def _add_fetch(works: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = works.add_parser(
+        "fetch",
+        help="download the data set from a mirror",
+        description="Download annotation.zip, audio.zip, midi.zip and the split files, or the files themselves, and unfold them. "
+        "The same command again goes on where it stopped. The authors publish them on a drive without plain addresses "
+        "(github.com/agnJason/PianoMotion10M): name a mirror.",
+        epilog="example: python -m backend data fetch -o PianoMotion10M --address https://example.org/piano/files.json",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the data set's folder")
+    parser.add_argument(
+        "--address",
+        required=True,
+        metavar="URL",
+        help="a JSON list of path, size and sha256 beside the files; or https://huggingface.co/datasets/OWNER/NAME",
+    )
+    parser.set_defaults(run=_fetch)
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from .fetch import fetch_data
+
+    bar = ProgressBar()
+    try:
+        fetched = fetch_data(options.address, options.output, tell=bar.report)
+    finally:
+        bar.end()
+    print(f"{len(fetched)} files came to {options.output}; see data check")
+    return 0

@@ -20,7 +20,7 @@ def frechet(first: tuple[Array, Array], second: tuple[Array, Array]) -> float:
     """Squared Frechet distance of two normal distributions (Dowson & Landau 1982); never negative."""
     mean, covariance = first
     other_mean, other = second
-    root: Array = _square_root(covariance)
+    root = _square_root(covariance)
     cross = np.linalg.eigvalsh(root @ other @ root)
     trace = np.trace(covariance) + np.trace(other) - 2 * np.sqrt(np.maximum(cross, 0)).sum()
     return max(0.0, float(np.square(mean - other_mean).sum() + trace))
@@ -29,8 +29,7 @@ def frechet(first: tuple[Array, Array], second: tuple[Array, Array]) -> float:
 def _square_root(matrix: Array) -> Array:
     """Of a symmetric matrix without negative eigenvalues, but for rounding."""
     values, vectors = np.linalg.eigh(matrix)
-    scaled: Array = vectors * np.sqrt(np.maximum(values, 0))
-    return scaled @ vectors.T
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T, float)
 
 
 def fid(real: Array, made: Array) -> float:
@@ -50,5 +49,5 @@ def accelerations(pose: Array) -> Array:
 
 
 def smoothness(real: Array, made: Array) -> float:
-    """Mean difference of the accelerations' lengths: 0 is as smooth as recorded."""
-    return float(np.abs(accelerations(made) - accelerations(real)).mean())
+    """Difference of the accelerations' mean lengths: 0 is as smooth as recorded."""
+    return float(abs(accelerations(made).mean() - accelerations(real).mean()))

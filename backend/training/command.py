@@ -9,6 +9,7 @@ from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.terminal import ProgressBar
 
 from .. import config
+from ..evaluation.command import add_autoencoder
 
 if TYPE_CHECKING:
     from ..s2c.config import ModelConfig
@@ -42,6 +43,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         if stage == "position":
             add.add_argument("--encoder", type=Path, metavar="DIR", help="a pretrained HuBERT or wav2vec 2.0 of transformers")
         add.set_defaults(run=run)
+    add_autoencoder(stages)
 
 
 def run(options: argparse.Namespace) -> int:

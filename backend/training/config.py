@@ -61,6 +61,8 @@ class TrainingConfig:
                 raise ValueError(f"{name} = {getattr(self, name)!r}, which is none of {', '.join(allowed)}")
         if not (self.learning_rate > 0 and 0 <= self.ema < 1 and self.clip >= 0 and self.workers >= 0):
             raise ValueError("learning_rate, ema, clip or workers out of range")
+        if self.cache_features and self.train_encoder and self.stage is Stage.POSITION:
+            raise ValueError("cache_features and train_encoder, but what changes cannot be kept")
 
     def rate(self, step: int) -> float:
         """The learning rate at a step."""

@@ -4,8 +4,9 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import nn
 from s2c_blender.wire.errors import PianoHandsError, write_failed
 
 from ..data.cache import Cache
-from ..data.dataset import Cut, items_of, usable
+from ..data.dataset import Cut, Window, items_of, usable
 from ..data.layout import Item
 from ..s2c import checkpoint
 from ..s2c.model import S2CModel
@@ -24,6 +25,7 @@ from .batches import DrawnWindows, Plan, batches
 from .conditioning import HeardWindow, heard_window
 from .config import TrainingConfig, bad_setting
 from .ema import Average
+from .features import every_window, keep_features, kept_features
 from .journal import Journal
 from .stages import make_stage
 from .state import RunState, begun
@@ -94,7 +96,9 @@ class Training:
         items = self._items(cache, "train", cut)
         if not items:
             raise PianoHandsError("bad-data", "There is nothing to train on.", "See what data check says of the folder.")
-        validation = self._validation(cache, cut, heard)
+        validation = self._validation(cache, cut)
+        if config.cache_features:
+            heard = self._kept_features(heard, cache, every_window(cache, items, cut), validation)
         loader = batches(
             DrawnWindows(cache, items, cut, config.seed),
             Plan(len(items), config.batch, config.seed),
@@ -112,7 +116,7 @@ class Training:
                 self._listening.step(done, config.steps, losses["train/loss"])
                 last = done == config.steps
                 if last or done % config.validate_every == 0:
-                    found = self._validate(validation)
+                    found = self._validate(Validation(validation, heard, config.validate_steps, config.seed))
                     journal.write(done, {f"valid/{name}": value for name, value in found.items()})
                 if last or done % config.save_every == 0:
                     self._save(done)
@@ -140,10 +144,23 @@ class Training:
         self._average.update(step)
         return numbers | {"train/learning_rate": config.rate(step)}
 
-    def _validation(self, cache: Cache, cut: Cut, heard: HeardWindow) -> Validation:
+    def _validation(self, cache: Cache, cut: Cut) -> list[Window]:
+        """What the main process validates on."""
         items = items_of(cache.root, "valid", uploaders=self._config.uploaders)[: self._config.validate_windows]
-        windows = list(first_windows(cache, items, cut)) if self._accelerator.is_main_process else []
-        return Validation(windows, heard, self._config.validate_steps, self._config.seed)
+        return list(first_windows(cache, items, cut)) if self._accelerator.is_main_process else []
+
+    def _kept_features(
+        self, heard: HeardWindow, cache: Cache, windows: Iterator[Window], validation: Iterable[Window]
+    ) -> HeardWindow:
+        """Each process computes its share of what is not there yet."""
+        accelerator, model = self._accelerator, self._model
+        store = kept_features(model, heard, cache)
+        share = islice(windows, accelerator.process_index, None, accelerator.num_processes)
+        made = keep_features(model, heard, store, chain(share, validation))
+        if made:
+            self._listening.tell(f"features of {made} windows were computed, and are kept in {cache.folder}")
+        accelerator.wait_for_everyone()
+        return store
 
     def _validate(self, validation: Validation) -> dict[str, float]:
         """By the main process, while the others wait."""

@@ -13,11 +13,15 @@ pytest.importorskip("accelerate")
 from safetensors.torch import load_file  # noqa: E402
 
 from backend.s2c import checkpoint  # noqa: E402
+from backend.s2c.audio_encoder import normalise  # noqa: E402
+from backend.training.batches import Batch  # noqa: E402
 from backend.training.config import Stage, TrainingConfig, read_config  # noqa: E402
 from backend.training.journal import read_lines  # noqa: E402
 from backend.training.loop import BEST, LATEST, Listening, Places, fresh_model, train  # noqa: E402
+from backend.training.stages import GestureStage, PositionStage  # noqa: E402
 from backend.training.state import newest  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
+from s2c_blender.wire.hands import HandSide  # noqa: E402
 from tests import piano_motion  # noqa: E402
 from tests.tiny_s2c import TINY  # noqa: E402
 
@@ -82,12 +86,62 @@ def test_the_loss_gets_small_and_the_checkpoint_holds_what_was_learned(data: Pat
     assert list((tmp_path / "events").glob("events.out.tfevents.*"))
 
 
+REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"there is no {REFERENCE.name} folder beside the project")
+@pytest.mark.parametrize("motion", [0.0, 0.1])
+def test_losses_of_both_stages_equal_the_published_ones(motion: float) -> None:
+    """The stages as they are trained, dropout off, on the recorded network; the sum over hands."""
+    recorded, given, true = (dict(np.load(REFERENCE / f"{name}.npz")) for name in ("outputs", "inputs", "train_inputs"))
+
+    def hands(values: dict[str, np.ndarray], name: str) -> torch.Tensor:
+        return torch.from_numpy(np.stack([values[name.format(side.word)] for side in HandSide], axis=1).astype(np.float32))
+
+    sound = normalise(torch.from_numpy(given["pcm"].astype(np.float32) / 32768))
+    batch = Batch(sound, hands(true, "gt_{}"))
+    model = checkpoint.load(REFERENCE)
+    position = PositionStage(model, train_encoder=True)(batch, torch.Generator(), ready=False)
+    wanted = [sum(recorded[f"train/{side.word}/stage1_rec_vel"][index] for side in HandSide) for index in (0, 1)]
+    assert [float(position["position"]), float(position["velocity"])] == pytest.approx(wanted, abs=1e-4)
+
+    stage = GestureStage(model, motion=motion).train(False)
+    with torch.no_grad():
+        positions, conditions = model.place(model.features(sound))
+        noise = hands(given, "x_t_{}").transpose(2, 3)
+        losses = stage.losses(batch.pose, torch.from_numpy(true["t"]), noise, positions=positions, conditions=conditions)
+    for side in HandSide:
+        name = f"train/{side.word}/stage2_loss_w{'0.1' if motion else '0'}"
+        assert float(losses[side.word]) == pytest.approx(float(recorded[name]), abs=1e-4)
+
+
 def test_stage_two_leaves_encoders_and_positions_as_they_are(data: Path, tmp_path: Path) -> None:
     before = fresh_model(TINY, 0).state_dict()
     run(data, tmp_path, SETTINGS)
     after = checkpoint.load(tmp_path / LATEST).state_dict()
     changed = {name.split(".")[0] for name, value in after.items() if not torch.equal(value, before[name])}
     assert changed == {"denoiser"}
+
+
+def test_kept_features_train_as_computed_ones_do(data: Path, tmp_path: Path) -> None:
+    """They are kept in half precision, and computed once."""
+    told = list[str]()
+    for name, kept in (("computed", False), ("kept", True), ("again", True)):
+        config = replace(SETTINGS, cache_features=kept, stride=10)
+        train(
+            fresh_model(TINY, 0),
+            config,
+            Places(data, tmp_path / name, tmp_path / "cache"),
+            device="cpu",
+            listening=Listening(tell=told.append),
+        )
+    computed, kept, again = (
+        np.array([line["train/loss"] for line in read_lines(tmp_path / name) if "train/loss" in line])
+        for name in ("computed", "kept", "again")
+    )
+    np.testing.assert_allclose(kept, computed, rtol=1e-3)
+    assert (kept == again).all()
+    assert len([line for line in told if "were computed" in line]) == 1
 
 
 def test_another_training_is_not_mixed_into_a_run(data: Path, tmp_path: Path) -> None:
