@@ -13,6 +13,10 @@ _NAME = "piano_hands"
 _BESIDE_THE_FILE = {"PATH_SUPPORTS_BLEND_RELATIVE"}  # "//music.wav" is meant
 
 
+def _may_play(_: bpy.types.PropertyGroup, ob: bpy.types.Object) -> bool:
+    return ob.type == "ARMATURE" and not ob.get("s2c_made")
+
+
 class S2C_PG_settings(bpy.types.PropertyGroup):
     """Lengths in centimetres, as pianists measure their hands."""
 
@@ -136,6 +140,41 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
         max=100000.0,
         precision=1,
         subtype="TIME_ABSOLUTE",
+    )
+
+    character: bpy.props.PointerProperty(
+        name="Character",
+        description="Armature of your own character, whose hands are to play the take",
+        type=bpy.types.Object,
+        poll=_may_play,
+    )
+    character_map: bpy.props.StringProperty(
+        name="Bone Map",
+        description="A map of its bones (JSON), where its names and its shape do not tell. Empty: found by itself",
+        subtype="FILE_PATH",
+        options=_BESIDE_THE_FILE,
+    )
+    character_way: bpy.props.EnumProperty(
+        name="Way",
+        description="How the take comes onto the character",
+        items=(
+            ("solve", "Solve", "Solve the take anew on the character's own fingers: they land on the keys"),
+            ("fast", "Copy", "Copy rotations: at once, but fingers of other proportions miss keys"),
+        ),
+    )
+    character_seated: bpy.props.BoolProperty(
+        name="Seat at the Piano",
+        description="Place the character at the piano, fit the bench to it, and let torso and legs sit where nothing animates them",
+        default=True,
+    )
+    character_error: bpy.props.FloatProperty(
+        name="Thin Out (mm)",
+        description="Leave keys out as long as fingertips in the air move by less than this; on piano keys nothing moves. "
+        "0 sets a key at every frame",
+        default=0.0,
+        min=0.0,
+        max=20.0,
+        precision=1,
     )
 
 

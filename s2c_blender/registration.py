@@ -6,8 +6,9 @@ import bpy
 from . import properties
 from .jobs import pump
 from .ops import anew, copy_setup, generate, look_at_python, open_take, report
+from .ops import character as bake
 from .preferences import S2C_AP_preferences, extension_id
-from .ui import panel, part
+from .ui import character, panel, part
 
 CLASSES: tuple[type, ...] = (
     S2C_AP_preferences,
@@ -20,11 +21,15 @@ CLASSES: tuple[type, ...] = (
     open_take.S2C_FH_piece,
     look_at_python.S2C_OT_look_at_python,
     copy_setup.S2C_OT_copy_setup,
+    bake.S2C_OT_bake_character,
+    bake.S2C_OT_take_off_character,
+    bake.S2C_OT_save_map,
     report.S2C_OT_copy_report,
     report.S2C_OT_open_log,
     panel.S2C_PT_main,
     part.S2C_PT_part,
     panel.S2C_PT_settings,
+    character.S2C_PT_character,
 )
 
 

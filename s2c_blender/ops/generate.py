@@ -154,7 +154,7 @@ def _folder(settings: bpy.types.PropertyGroup) -> Path:
 
 def _place(job: Job) -> bool:
     """Build the take's stage as one undo step; False while the person is in the middle of something."""
-    if _hands_full():
+    if hands_full():
         return False
     scene = next((scene for scene in bpy.data.scenes if scene.session_uid == job.scene_uid), None)
     if scene is None:
@@ -230,7 +230,7 @@ def push_undo(message: str) -> None:
         bpy.ops.ed.undo_push(message=message)
 
 
-def _hands_full() -> bool:
+def hands_full() -> bool:
     """Whether a mode or a running tool would swallow the undo step, or be disturbed."""
     if bpy.app.background:
         return False
