@@ -28,8 +28,6 @@ SMALLEST_SPAN, LARGEST_SPAN = 0.14, 0.30  # metres; grown-up hands measure 0.16 
 SMALLEST_OCTAVE, LARGEST_OCTAVE = 0.12, 0.20  # metres; narrow keyboards have 0.140 and 0.152
 SLOWEST_FPS, FASTEST_FPS = 1.0, 240.0
 
-#: Reads notes; made by `train notes` from made motions.
-SHIPPED_WEIGHTS = ROOT / "backend" / "s2c" / "weights" / "small.safetensors"
 FULL_LEVEL = ("torch", "transformers", "safetensors")  # what S2C imports
 HEARING = ("torch", "transkun", "pretty_midi", "mir_eval")  # what finding notes in a recording imports
 HEARING_WORK_PER_SECOND = 0.8  # seconds of work for one of sound on two cores
@@ -74,15 +72,14 @@ def hello() -> Hello:
         devices=("cpu",) if missing else devices(),
         models=("planner",) if missing else ("planner", "s2c"),
         missing=missing,
-        checkpoint=own_checkpoint() is not None,
+        checkpoint=places.made_checkpoint(Path(sys.prefix).parent) is not None,
         missing_to_hear=missing_packages(HEARING),
     )
 
 
 def own_checkpoint() -> Path | None:
     """For jobs that name none: the checkpoint that setup put beside this Python's environment, or the small one that ships."""
-    made = places.made_checkpoint(Path(sys.prefix).parent)
-    return made or (SHIPPED_WEIGHTS if SHIPPED_WEIGHTS.is_file() else None)
+    return places.made_checkpoint(Path(sys.prefix).parent) or places.shipped_weights()
 
 
 def reads_notes(checkpoint: str | None) -> bool:

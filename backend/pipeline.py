@@ -82,7 +82,7 @@ def check_settings(request: Generate) -> None:
     if (request.begin is None) != (request.end is None):
         raise PianoHandsError("bad-setting", "Of the part to be made anew one end is missing.", "Give both.")
     if request.prior == "s2c" and request.audio_output and not config.reads_notes(request.checkpoint):
-        raise PianoHandsError("bad-setting", "S2C makes no sound: its sound is the recording.", "Leave the sound file out.")
+        raise PianoHandsError("bad-setting", "This S2C makes no sound: it listens to the recording.", "Leave the sound file out.")
 
 
 def check_writable(path: Path) -> None:
