@@ -10,9 +10,11 @@ from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
 from s2c_blender.wire.messages import Generate
 
+from . import config
 from .fixed import find_notes
 from .from_notes import burden, render, settings_of
 from .from_recording import Recording
+from .from_roll import read_by_s2c
 from .kept_model import KeptModel
 from .source import Listener
 
@@ -100,7 +102,8 @@ class Anew:
     clip: Clip
     request: Generate
     between: tuple[float, float]
-    recording: Recording | None  # S2C listens to; None: the planner moves the hands
+    recording: Recording | None  # S2C listens to; None: it reads the notes, or the planner moves the hands
+    models: KeptModel
 
     @staticmethod
     def open(request: Generate, models: KeptModel) -> "Anew":
@@ -109,7 +112,7 @@ class Anew:
         skeleton_of(clip)
         assert request.begin is not None and request.end is not None, "check_settings asks for both"
         recording = None
-        if request.prior == "s2c":
+        if request.prior == "s2c" and not config.reads_notes(request.checkpoint):
             if request.recording is None:
                 raise PianoHandsError(
                     "bad-setting", "S2C listens to the recording that this take was made from.", "Name it, or choose the planner."
@@ -117,8 +120,8 @@ class Anew:
             heard = replace(request, input=request.recording, recording=None, raw=True, fps=clip.fps, octave=clip.octave)
             recording = Recording.open(heard, models)
         elif not clip.fingering.played.any():
-            raise PianoHandsError("no-notes", "This take knows no notes, and the planner moves hands by notes.", "Choose S2C.")
-        return Anew(clip, request, (request.begin, request.end), recording)
+            raise PianoHandsError("no-notes", "This take knows no notes, by which hands are moved.", "Choose an S2C that listens.")
+        return Anew(clip, request, (request.begin, request.end), recording, models)
 
     @property
     def duration(self) -> float:
@@ -133,6 +136,10 @@ class Anew:
         begin, end = self.between
         around = max(begin - _HEARD_AROUND, 0.0), end + _HEARD_AROUND
         prior = self.recording.sample(listener, around) if self.recording else None
+        if self.recording is None and self.request.prior == "s2c":
+            asked = replace(self.request, fps=self.clip.fps, octave=self.clip.octave)
+            hands = self.clip.fingering.hand
+            prior = read_by_s2c(self.clip.score, asked, self.models, listener, hands=hands, between=around)
         return regenerate(
             self.clip,
             self.between,

@@ -81,8 +81,8 @@ def check_settings(request: Generate) -> None:
         raise PianoHandsError("bad-setting", "The planner generates nothing raw: it goes by notes.", "Choose S2C.")
     if (request.begin is None) != (request.end is None):
         raise PianoHandsError("bad-setting", "Of the part to be made anew one end is missing.", "Give both.")
-    if request.prior == "s2c" and request.audio_output:
-        raise PianoHandsError("bad-setting", "S2C makes no sound: its sound is the recording.", "Leave the sound file out.")
+    if request.prior == "s2c" and request.audio_output and not config.reads_notes(request.checkpoint):
+        raise PianoHandsError("bad-setting", "This S2C makes no sound: it listens to the recording.", "Leave the sound file out.")
 
 
 def check_writable(path: Path) -> None:
@@ -109,6 +109,10 @@ def _open(request: Generate, models: KeptModel) -> Source:
         return _open_take(request, models)
     if request.begin is not None:
         raise PianoHandsError("bad-setting", f"{Path(request.input).name} is no take.", "Choose the take of which a part is meant.")
+    if request.prior == "s2c" and config.reads_notes(request.checkpoint):
+        from .from_roll import Roll
+
+        return Roll.open(request, models)
     if request.prior == "s2c":
         from .from_recording import Recording
 

@@ -17,7 +17,16 @@ BEFORE, AFTER = 2.0, 6.0  # seconds around the current frame that are in view
 class S2C_UL_notes(bpy.types.UIList):
     bl_idname = "S2C_UL_notes"
 
-    def draw_item(self, context, layout, data, item, icon, active_data, active_property) -> None:
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: object,
+        item: bpy.types.PropertyGroup,
+        icon: int,
+        active_data: object,
+        active_property: str,
+    ) -> None:
         row = layout.row(align=True)
         row.alert = is_changed(item)
         row.label(text=f"{item.onset:.2f} s   {pitch_name(item.pitch)}", icon="PINNED" if item.fixed else "BLANK1", translate=False)
