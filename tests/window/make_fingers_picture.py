@@ -16,7 +16,7 @@ import window
 from window import OUT, ROOT
 
 MOMENT = 5.3  # seconds into the piece
-CROP = "960x700+350+75"  # the right part of the 3D view of a 1600x900 window
+CROP = "760x690+525+80"  # the right part of the 3D view of a 1600x900 window
 
 
 figures: dict[str, object] = {"blender": bpy.app.version_string}
