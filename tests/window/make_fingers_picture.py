@@ -81,7 +81,6 @@ def steps() -> Iterator[float]:
     look.view_rotation = scene.camera.matrix_world.to_quaternion()
     look.view_location, look.view_distance = (-0.03, 0.03, 0.0), 0.85
     yield 3.0
-    window.picture(OUT / "whole.png")
     window.picture(OUT / "panel_fingers.png", crop=CROP)
     figures["ok"] = True
 
