@@ -66,6 +66,7 @@ def check_settings(request: Generate) -> None:
         ("seed", request.seed, 0, 2**31 - 1),
         ("number of seconds", 1.0 if request.seconds is None else request.seconds, 0.1, 1e6),
         ("number of steps", request.steps, 1, MOST_STEPS),
+        ("share of the keys", request.on_keys, 0.0, 1.0),
     ):
         if not smallest <= value <= largest:
             unit = {"hand size": " cm", "octave": " mm"}.get(name, "")
@@ -76,10 +77,10 @@ def check_settings(request: Generate) -> None:
             )
     if request.prior == "s2c" and not request.checkpoint:
         raise PianoHandsError("bad-setting", "S2C needs a checkpoint.", "Name the folder that import-checkpoint wrote.")
-    if request.prior == "s2c" and request.recording:
-        raise PianoHandsError(
-            "bad-setting", "S2C listens to one recording and reads no notes.", "Leave the second file out, or choose the planner."
-        )
+    if request.prior == "planner" and request.raw:
+        raise PianoHandsError("bad-setting", "The planner generates nothing raw: it goes by notes.", "Choose S2C.")
+    if (request.begin is None) != (request.end is None):
+        raise PianoHandsError("bad-setting", "Of the part to be made anew one end is missing.", "Give both.")
     if request.prior == "s2c" and request.audio_output:
         raise PianoHandsError("bad-setting", "S2C makes no sound: its sound is the recording.", "Leave the sound file out.")
 
@@ -104,10 +105,10 @@ def check_writable(path: Path) -> None:
 
 
 def _open(request: Generate, models: KeptModel) -> Source:
-    if request.fixed and kind_of(Path(request.input)) is Kind.TAKE:
-        from .refingered import Refingered
-
-        return Refingered.open(request)
+    if kind_of(Path(request.input)) is Kind.TAKE:
+        return _open_take(request, models)
+    if request.begin is not None:
+        raise PianoHandsError("bad-setting", f"{Path(request.input).name} is no take.", "Choose the take of which a part is meant.")
     if request.prior == "s2c":
         from .from_recording import Recording
 
@@ -123,6 +124,14 @@ def _open(request: Generate, models: KeptModel) -> Source:
     from .from_notes import Piece
 
     return Piece.open(request)
+
+
+def _open_take(request: Generate, models: KeptModel) -> Source:
+    from .from_take import Again, Anew, Refingered
+
+    if request.begin is not None:
+        return Anew.open(request, models)
+    return Refingered.open(request) if request.fixed else Again.open(request)
 
 
 def check_inputs_stay(given: Sequence[Path], *written: Path | None) -> None:

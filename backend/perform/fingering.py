@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import LOWEST
-from s2c_blender.wire.notes import UNPLAYED, Fingering, Score
+from s2c_blender.wire.notes import UNPLAYED, Fingering, Score, pitch_name
 
 from .finger_path import LEARNED, LEARNED_END, Slice, best_fingers
 from .fingering_costs import CostTables, cost_tables
@@ -19,33 +19,72 @@ from .runs import find_runs, run_fingers
 from .strikes import strikes_and_releases
 
 STRETCH = 0.02  # metres beyond the practical stretch of two fingers that a chord is still struck at once with
+SEEN = 14.0  # cost of another finger than the one that is clearly seen to strike: more than any habit, less than what cannot be
+UNCLEAR = 0.15  # probability below which nothing was seen
+_NOT_THERE = 1e4  # cost of a finger that a hand has not
 RUN_PACE = 0.7  # seconds between onsets within which a line is one run
 
 
-def assign_fingers(score: Score, hand: NDArray[np.int8], *, span: float = 0.22, tick: Tick = no_tick) -> Fingering:
+Missing = tuple[frozenset[int], frozenset[int]]
+
+
+def assign_fingers(
+    score: Score,
+    hand: NDArray[np.int8],
+    *,
+    span: float = 0.22,
+    seen: NDArray[np.float64] | None = None,
+    without: Missing = (frozenset(), frozenset()),
+    tick: Tick = no_tick,
+) -> Fingering:
     """Fingers, strikes and releases of all notes.
 
-    hand: (N,) `HandSide` of every note; span: thumb tip to little fingertip, metres. Fingers that notes state are kept.
+    hand: (N,) `HandSide` of every note; span: thumb tip to little fingertip, metres; seen: (N, 5) probability that each finger
+    strikes each note, read from a motion; without: fingers (0 the thumb) that a hand has not. Fingers that notes state are kept,
+    as far as they are there.
     """
     tick(0.0)
     playable = make_playable(score, hand, span=span)
     tick(0.1)
     finger = np.full(len(score.notes), UNPLAYED, dtype=np.int8)
-    tables = {side: cost_tables(side, span=span) for side in HandSide}
+    tables = {side: _lacking(cost_tables(side, span=span), without[side]) for side in HandSide}
     for side in HandSide:
         share = 0.1 + 0.4 * side  # of this work
         tick(share)
         slices = hand_slices(score, playable, side=side, span=span)
         tick(share)
         slices = _with_learned(slices, side=side, tables=tables[side])
+        if seen is not None:
+            slices = [_with_seen(current, seen) for current in slices]
         for index, number in best_fingers(slices, tables[side], part_of(tick, share, share + 0.4)).items():
             finger[index] = number + 1
         tick(share + 0.4)
         for current in slices:
             _roll_stretched(score, playable, current, finger, tables[side])
+        _leave_out(score, playable, finger, side, without[side])
     tick(0.9)
     strike, release = strikes_and_releases(score, playable, finger, tables)
     return Fingering(playable.hand, finger, strike, release, tuple(playable.remarks))
+
+
+def _lacking(tables: CostTables, missing: frozenset[int]) -> CostTables:
+    if not missing:
+        return tables
+    single = tables.single.copy()
+    single[:, sorted(missing)] += _NOT_THERE
+    return replace(tables, single=single)
+
+
+def _leave_out(score: Score, playable: Playable, finger: NDArray[np.int8], side: HandSide, missing: frozenset[int]) -> None:
+    """What is left to fingers that are not there is not played."""
+    lost = np.flatnonzero((playable.hand == side) & np.isin(finger - 1, sorted(missing)) & (finger != UNPLAYED))
+    for index in lost.tolist():
+        note = score.notes[index]
+        playable.remarks.append(
+            f"{pitch_name(note.pitch)} at {note.onset:.2f} s is not played: the {side.word} hand has no finger {finger[index]}"
+        )
+    finger[lost] = UNPLAYED
+    playable.played[lost] = False
 
 
 def _roll_stretched(score: Score, playable: Playable, current: Slice, finger: NDArray[np.int8], tables: CostTables) -> None:
@@ -58,6 +97,17 @@ def _roll_stretched(score: Score, playable: Playable, current: Slice, finger: ND
     excess = float(tables.conflict[key[:, None], key, used[:, None], used].max()) / 1000.0
     if excess > STRETCH:
         roll(score, playable, chord, excess)
+
+
+def _with_seen(current: Slice, seen: NDArray[np.float64]) -> Slice:
+    """Adds the wish for fingers that are seen to strike, in proportion to how clear it is."""
+    wishes = [
+        (column, finger, SEEN * float(seen[index, finger]))
+        for column, (index, struck) in enumerate(zip(current.notes, current.struck, strict=True))
+        if struck
+        for finger in np.flatnonzero(seen[index] > UNCLEAR).tolist()
+    ]
+    return replace(current, wishes=(*current.wishes, *wishes)) if wishes else current
 
 
 def _with_learned(slices: list[Slice], *, side: HandSide, tables: CostTables) -> list[Slice]:

@@ -4,6 +4,8 @@
 import hashlib
 import json
 import math
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +13,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from s2c_blender.wire.errors import PianoHandsError
+from s2c_blender.wire.errors import PianoHandsError, write_failed
 from s2c_blender.wire.hands import HandSide
 
 from .config import ModelConfig
@@ -97,6 +100,37 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError("it is no JSON object")
     return values
+
+
+def save(model: S2CModel, path: Path, *, precision: torch.dtype = torch.float32, about: Mapping[str, Any] | None = None) -> None:
+    """Write the folder that `load` reads, whole; what was there is replaced. Raises PianoHandsError('write-failed')."""
+    stage = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        stage.mkdir(parents=True)
+        sums = dict[str, str]()
+        for side in HandSide:
+            parts = hand_parts(model, side)
+            tensors = {f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()}
+            file = stage / f"{side.word}.safetensors"
+            # Cloned: safetensors refuses tensors that share memory, as convolutions of both hands may.
+            save_file({name: value.detach().cpu().to(precision).clone() for name, value in tensors.items()}, file)
+            sums[file.name] = digest(file)
+        content = {"format": FORMAT, "model": model.config.to_json(), "sha256": sums, "about": dict(about or {})}
+        (stage / CONFIG).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        replace_folder(stage, path)
+    except OSError as error:
+        raise write_failed(path, error) from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def replace_folder(new: Path, place: Path) -> None:
+    """Put a finished folder where an older one may be. Raises OSError."""
+    old = place.with_name(f".{place.name}.{os.getpid()}.old")
+    if place.exists():
+        os.replace(place, old)
+    os.replace(new, place)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def build(config: ModelConfig, read: Callable[[HandSide, str], Tensor]) -> S2CModel:

@@ -10,6 +10,7 @@ from typing import Any
 
 POSE_CHANNELS = 48  # a rotation vector in units of pi for each of MANO's 16 joints
 POSITION_CHANNELS = 3
+POSITION_SCALE = (1.5, 1.5, 25.0)  # metres of MANO translation in the camera's frame (x, y, z) for a position of one
 CONDITIONS = ("audio_f", "hidden_f", "both")  # the encoder's features, the position predictor's projection of them, or both
 MODEL_FPS = 30.0
 SAMPLE_RATE = 16000

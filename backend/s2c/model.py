@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """S2CModel: both hands' encoders, position predictors and denoisers, over an axis of size two."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -51,10 +52,15 @@ class S2CModel(nn.Module):
 
     def prepare(self, sound: Tensor, *, causal: bool = False) -> tuple[Tensor, Conditioning]:
         """Normalised sound (B, samples) to positions (B, 2, N, 3) and the conditioning, to which `denoiser.guide` adds them."""
+        positions, conditions = self.place(self.features(sound), causal=causal)
+        return positions, self.denoiser.prepare(conditions, causal=causal)
+
+    def place(self, features: Sequence[Tensor], *, causal: bool = False) -> tuple[Tensor, list[Tensor]]:
+        """Features (B, N, F) of each hand to positions (B, 2, N, 3), and what conditions each hand's denoiser."""
         positions, conditions = list[Tensor](), list[Tensor]()
-        for side, features in enumerate(self.features(sound)):
-            position, hidden = self.predictor(side)(features, causal=causal)
+        for side, heard in enumerate(features):
+            position, hidden = self.predictor(side)(heard, causal=causal)
             positions.append(position)
-            chosen = {"audio_f": (features,), "hidden_f": (hidden,), "both": (features, hidden)}[self.config.condition]
+            chosen = {"audio_f": (heard,), "hidden_f": (hidden,), "both": (heard, hidden)}[self.config.condition]
             conditions.append(torch.cat(chosen, dim=-1))
-        return torch.stack(positions, dim=1), self.denoiser.prepare(conditions, causal=causal)
+        return torch.stack(positions, dim=1), conditions

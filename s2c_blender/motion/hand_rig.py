@@ -12,22 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..wire.archive import read_arrays
+from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from ..wire.hands import FINGER_JOINTS, JOINTS, HandSide
 from . import rotation
+from .finger_ends import BEHIND, PADS, RIGID, SKIN, extreme_points, finger_frame, spread_points
 from .skeleton import HandSkeleton, forward
 
 Array = NDArray[np.float64]
 
 HAND_FILE = Path(__file__).resolve().parents[2] / "rigs" / "hand.npz"
 FORMAT = 1
+OWN_HANDS = "default"  # name of their skeleton
 LARGEST = 100_000_000  # bytes
-PADS = 48
-SKIN = 96  # points around the end of a finger: about 3 mm apart
-BEHIND = 0.009  # metres behind the last joint at which they begin
-RIGID = 0.98  # weight from which a point of the skin counts as one with its distal joint
-PRESSING = np.array([0.0, 0.6, -0.8])  # which way a playing fingertip mostly meets the key, in the frame of `distal_frame`
-CORE = 0.65  # cosine around it within which the pad has to be exact
 MIRROR = np.array([-1.0, 1.0, 1.0])
 
 
@@ -95,7 +92,7 @@ def hand_skeleton(rig: HandRig, *, span: float = 0.22) -> HandSkeleton:
     flexion, abduction = _axes(rig)
     around, share = (np.stack(parts) for parts in zip(*(finger_skin(rig, finger) for finger in range(5)), strict=True))
     return HandSkeleton(
-        name="default",
+        name=OWN_HANDS,
         rest=_both(rig.rest),
         tips=_both(rig.tips),
         # An axis is a pseudo-vector: mirrored, it turns the other way, so that positive stays towards palm and thumb.
@@ -106,6 +103,18 @@ def hand_skeleton(rig: HandRig, *, span: float = 0.22) -> HandSkeleton:
         skin_share=np.stack([share, share]),
         radius=np.stack([rig.radius, rig.radius]),
     ).scaled(span / rig.span)
+
+
+def skeleton_of(clip: Clip) -> HandSkeleton:
+    """The hands that a clip was solved on. Raises PianoHandsError('bad-clip')."""
+    if clip.hands is None:
+        return hand_skeleton(load_hand_rig(), span=clip.hand_size)
+    try:
+        return HandSkeleton.from_arrays(clip.skeleton, clip.hands)
+    except (ValueError, KeyError) as error:
+        raise PianoHandsError(
+            "bad-clip", f"The take's hands cannot be read: {error}.", "Bake it on the character again."
+        ) from error
 
 
 def _both(right: Array) -> Array:
@@ -142,56 +151,24 @@ def distal_skin(rig: HandRig, finger: int) -> Array:
 
 def distal_frame(rig: HandRig, finger: int) -> Array:
     """(3, 3) columns: sideways, along the distal bone, towards the nail."""
-    along = rig.tips[finger] - rig.rest[FINGER_JOINTS[finger][-1]]
-    along = along / np.linalg.norm(along)
-    dorsal = rig.nails[finger] - (rig.nails[finger] @ along) * along
-    dorsal /= np.linalg.norm(dorsal)
-    return np.stack([np.cross(along, dorsal), along, dorsal], axis=1)
-
-
-def touching_directions(count: int = 3000) -> Array:
-    """(D, 3) unit vectors, in the frame of `distal_frame`, in which a fingertip may meet a key: half a sphere."""
-    step = np.arange(count) + 0.5
-    z = 1.0 - 2.0 * step / count
-    ring, turn = np.sqrt(1.0 - z * z), np.pi * (1.0 + 5.0**0.5) * step
-    sphere = np.stack([ring * np.cos(turn), ring * np.sin(turn), z], axis=1)
-    return sphere[sphere @ PRESSING > 0.0]
+    return finger_frame(rig.tips[finger] - rig.rest[FINGER_JOINTS[finger][-1]], rig.nails[finger])
 
 
 def finger_pad(rig: HandRig, finger: int, *, count: int = PADS) -> Array:
-    """(count, 3) of the points of `distal_skin` whose hull stands for all of them.
-
-    Greedy: each time the extreme point of the direction in which the chosen ones fall shortest. Falling short to the sides
-    counts a quarter: keys are met from above.
-    """
+    """(count, 3) of the points of `distal_skin` that stand for all of them where keys are met."""
     skin = distal_skin(rig, finger)
-    directions = touching_directions()
-    weight = np.where(directions @ PRESSING > CORE, 1.0, 0.25)
-    reach = skin @ (distal_frame(rig, finger) @ directions.T)  # (M, D)
-    best = reach.max(0)
-    chosen = [int(np.argmax(reach[:, np.argmin(directions[:, 2])]))]
-    while len(chosen) < count:
-        short = weight * (best - reach[chosen].max(0))
-        chosen.append(int(np.argmax(reach[:, np.argmax(short)])))
-    return skin[chosen]
+    return skin[extreme_points(skin, distal_frame(rig, finger), count=count)]
 
 
 def finger_skin(rig: HandRig, finger: int, *, count: int = SKIN) -> tuple[Array, Array]:
-    """(count, 3) points spread evenly over a finger's end, relative to its last joint, and how far each follows the last phalanx.
-
-    Each next one is the point of the skin farthest from those chosen (T. F. Gonzalez 1985, doi 10.1016/0304-3975(85)90224-5).
-    """
+    """(count, 3) points spread evenly over a finger's end, relative to its last joint; how far each follows the last phalanx."""
     middle, last = FINGER_JOINTS[finger][1:]
     places = np.concatenate([rig.vertices, rig.vertices[rig.quads].mean(1)]) - rig.rest[last]
     weights = np.concatenate([rig.weights, rig.weights[rig.quads].mean(1)])
     along = places @ distal_frame(rig, finger)[:, 1]
     chosen = (weights[:, middle] + weights[:, last] > RIGID) & (along > -BEHIND)
     places, share = places[chosen], weights[chosen, last]
-    picked = [int(np.argmax(along[chosen]))]
-    distance = np.full(len(places), np.inf)
-    while len(picked) < count:
-        distance = np.minimum(distance, np.linalg.norm(places - places[picked[-1]], axis=-1))
-        picked.append(int(np.argmax(distance)))
+    picked = spread_points(places, first=int(np.argmax(along[chosen])), count=count)
     return places[picked], share[picked]
 
 

@@ -53,7 +53,8 @@ def _across(axis: Array) -> Array:
     """Some unit vectors at right angles to unit vectors (..., 3)."""
     other = np.where(np.abs(axis[..., 2:]) < 0.7, [0.0, 0.0, 1.0], [0.0, 1.0, 0.0])
     across = np.cross(axis, other)
-    return across / np.linalg.norm(across, axis=-1, keepdims=True)
+    # A joint that cannot bend has no axis.
+    return across / np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-12)
 
 
 def _angle(before: Array, after: Array, axis: Array) -> Array:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """HandSkeleton: all that the solve needs to know of a pair of hands, whoever they belong to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..wire.hands import FINGER_JOINTS, PARENTS
+from ..wire.hands import FINGER_JOINTS, PARENTS, HandSide
 from . import rotation
 
 Array = NDArray[np.float64]
@@ -14,6 +16,21 @@ Array = NDArray[np.float64]
 #: Angle at the wrist between thumb tip and little fingertip of a stretched hand. With it a hand of mean proportions, 19.25 cm
 #: from wrist to middle fingertip, spans 22 cm (Boyle et al., paskpiano.org: 22.6 and 20.1 cm for men's and women's means).
 STRETCH = np.radians(97.0)
+
+
+#: Shapes of the arrays of a HandSkeleton; None: any number.
+SHAPES: dict[str, tuple[int | None, ...]] = {
+    "rest": (2, 16, 3),
+    "tips": (2, 5, 3),
+    "flexion": (2, 16, 3),
+    "abduction": (2, 16, 3),
+    "pads": (2, 5, None, 3),
+    "skin": (2, 5, None, 3),
+    "skin_share": (2, 5, None),
+    "radius": (2, 16),
+}
+_MOST_NUMBERS = 30_000
+_LARGEST = 2.0  # metres
 
 
 @dataclass(frozen=True)
@@ -41,6 +58,10 @@ class HandSkeleton:
     skin_share: Array
     radius: Array = field(default_factory=lambda: np.full((2, 16), 0.008))
 
+    def missing(self, side: HandSide) -> frozenset[int]:
+        """Fingers of a hand that are not there, 0 the thumb: no joint of theirs bends."""
+        return frozenset(finger for finger, joints in enumerate(FINGER_JOINTS) if not self.abduction[side, list(joints)].any())
+
     def span(self) -> float:
         """Distance from thumb tip to little fingertip of the stretched right hand (metres): it grows with the hand.
 
@@ -48,6 +69,26 @@ class HandSkeleton:
         """
         thumb, pinky = (np.linalg.norm(self.tips[0, finger]) for finger in (0, 4))
         return float(np.sqrt(thumb**2 + pinky**2 - 2.0 * thumb * pinky * np.cos(STRETCH)))
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Its numbers by name, as a file holds them."""
+        return {name: getattr(self, name) for name in SHAPES}
+
+    @staticmethod
+    def from_arrays(name: str, arrays: Mapping[str, NDArray[Any]]) -> "HandSkeleton":
+        """Raises ValueError or KeyError for what is no pair of hands."""
+        known: dict[str, Array] = {}
+        for part, shape in SHAPES.items():
+            values = np.asarray(arrays[part], dtype=float)
+            fits = values.ndim == len(shape) and all(want in (size, None) for size, want in zip(values.shape, shape, strict=True))
+            if not fits or not np.isfinite(values).all() or not values.size or values.size > _MOST_NUMBERS:
+                raise ValueError(f"its hands' {part} has the shape {values.shape}")
+            if np.abs(values).max() > _LARGEST:
+                raise ValueError(f"its hands' {part} is larger than any hand")
+            known[part] = values
+        if known["skin"].shape[:3] != known["skin_share"].shape:
+            raise ValueError("its hands' skin does not fit together")
+        return HandSkeleton(name=name, **known)
 
     def scaled(self, factor: float) -> "HandSkeleton":
         return replace(

@@ -15,7 +15,7 @@ from ..motion.contact_body import Closest, closest_fingers, closest_hands
 from ..motion.contact_keys import KeyShapes, find_touches
 from ..motion.contact_report import Body, ContactReport, Fit
 from ..motion.contact_scores import NO_FINGER, Press, find_presses, held_spans, part_name, reference_notes, score_notes
-from ..motion.hand_rig import hand_skeleton, load_hand_rig
+from ..motion.hand_rig import skeleton_of
 from ..motion.joint_limits import violations
 from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
@@ -183,7 +183,6 @@ def _finite(number: float) -> float | None:
 
 def _violations(clip: Clip, start: float, end: float, limits: Limits | None) -> float | None:
     if limits is None:
-        skeleton = hand_skeleton(load_hand_rig(), span=clip.hand_size)
-        limits = partial(violations, skeleton)
+        limits = partial(violations, skeleton_of(clip))
     inside = (clip.times >= start) & (clip.times <= end)
     return float(limits(clip.rotation[inside]).any(axis=1).mean()) if inside.any() else None

@@ -21,6 +21,7 @@ FORMAT = 1
 MINIMUM_HAND_RATE = 48.0
 LARGEST = 4_000_000_000  # bytes unfolded: a day of music at 60 keys a second has 3.2
 FASTEST = 1000.0  # frames a second
+HANDS = "hands_"  # begins the names of a HandSkeleton's arrays in the file
 
 
 def hand_rate(fps: float) -> float:
@@ -48,6 +49,7 @@ class Clip:
     hand_size: float = 0.22  # span from thumb tip to little fingertip, metres
     octave: float = STANDARD_OCTAVE
     made: dict[str, Any] = field(default_factory=dict)  # seed, prior, style, versions
+    hands: dict[str, NDArray[np.float64]] | None = None  # arrays of the HandSkeleton; None: our own hands, of that size
 
     @property
     def rate(self) -> float:
@@ -91,6 +93,7 @@ def _to_arrays(clip: Clip) -> dict[str, NDArray[Any]]:
         "hand_size": clip.hand_size,
         "octave": clip.octave,
         "left_out": clip.score.left_out,
+        "bars": clip.score.bars,
         "remarks": clip.fingering.remarks,
         "made": clip.made,
     }
@@ -110,6 +113,7 @@ def _to_arrays(clip: Clip) -> dict[str, NDArray[Any]]:
         "finger": clip.fingering.finger,
         "strike": clip.fingering.strike,
         "release": clip.fingering.release,
+        **{HANDS + name: values for name, values in (clip.hands or {}).items()},
     }
 
 
@@ -138,12 +142,13 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Clip:
         translation=arrays["translation"],
         fps=_number(about, "fps", above=0.0, most=FASTEST),
         start=_number(about, "start"),
-        score=Score(notes, pedal, _words(about, "left_out")),
+        score=Score(notes, pedal, _words(about, "left_out"), _rising(about.get("bars", []))),
         fingering=_fingering(arrays, len(notes), remarks=_words(about, "remarks")),
         skeleton=str(about["skeleton"]),
         hand_size=_number(about, "hand_size", above=0.0),
         octave=_number(about, "octave", above=0.0),
         made=dict(about["made"]),
+        hands={name[len(HANDS) :]: values for name, values in arrays.items() if name.startswith(HANDS)} or None,
     )
 
 
@@ -180,6 +185,12 @@ def _number(about: dict[str, Any], name: str, *, above: float = -np.inf, most: f
     if not isinstance(value, int | float) or not above < value <= most or not np.isfinite(value):
         raise ValueError(f"{name} {value!r}")
     return value
+
+
+def _rising(times: list[Any]) -> tuple[float, ...]:
+    if not all(isinstance(time, int | float) and np.isfinite(time) for time in times) or sorted(times) != times:
+        raise ValueError("its bars are no times in order")
+    return tuple(float(time) for time in times)
 
 
 def _words(about: dict[str, Any], name: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the panel shows, in each state of the backend: drawn onto a layout that writes down what it is given."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,9 +13,12 @@ from s2c_blender import registration  # noqa: E402
 from s2c_blender.jobs import pump  # noqa: E402
 from s2c_blender.jobs.job import Job, Phase  # noqa: E402
 from s2c_blender.properties import settings_of  # noqa: E402
-from s2c_blender.ui import panel, prior  # noqa: E402
+from s2c_blender.ui import character as character_panel  # noqa: E402
+from s2c_blender.ui import panel, part, prior  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
 from s2c_blender.wire.messages import PROTOCOL, Generate, Hello  # noqa: E402
+from tests import character_rigs  # noqa: E402
+from tests.character_rigs import Make  # noqa: E402
 
 FULL = Hello(PROTOCOL, "0.1.0", "3.11.7", "full", ("cpu", "cuda"), ("planner", "s2c"))
 BARE = Hello(PROTOCOL, "0.1.0", "3.11.7", "built-in", ("cpu",), ("planner",), ("torch",))
@@ -101,6 +105,7 @@ def test_a_backend_with_torch_offers_the_choice_and_s2c_its_fields(scene, prefer
     layout = drawn(scene)
     assert layout.fields[:5] == ["piece", "prior", "checkpoint", "mano", "steps"] and "as_published" in layout.fields
     assert "style" not in layout.fields and "s2c.generate" in layout.operators
+    assert {"on_keys", "raw"} <= set(layout.fields)
     assert layout.labels == []
 
 
@@ -126,7 +131,7 @@ def test_a_scene_that_wants_s2c_where_it_cannot_be_had_says_so_and_can_be_change
 
 @pytest.mark.parametrize(
     ("piece", "chosen", "words"),
-    [("a.mid", "s2c", "for the planner"), ("a.MIDI", "s2c", "for the planner")],
+    [("a.mid", "s2c", "to the planner"), ("a.MIDI", "s2c", "to the planner")],
 )
 def test_a_file_for_the_other_prior_is_said_so(scene, preferences, piece, chosen, words):
     preferences(Path("python"), FULL)
@@ -158,9 +163,61 @@ def test_sampling_shows_its_stage_and_a_failure_its_sentence(scene, preferences,
     assert {"There is no checkpoint.", "Give the folder."} <= set(layout.labels) and "s2c.copy_report" in layout.operators
 
 
+def test_s2c_says_that_it_hears_notes_and_takes_a_recording_beside_a_midi_file(scene, preferences):
+    settings = settings_of(scene)
+    settings.prior, settings.piece = "s2c", "a.wav"
+    preferences(Path("python"), replace(FULL, missing_to_hear=("transkun",)))
+    assert "lacks transkun" in drawn(scene, panel.S2C_PT_main).said
+    settings.raw = True
+    assert "transkun" not in drawn(scene, panel.S2C_PT_main).said
+    settings.raw, settings.piece = False, "a.mid"
+    layout = drawn(scene, panel.S2C_PT_main)
+    assert "recording" in layout.fields and "to the planner" in layout.said
+    settings.recording = "a.wav"
+    assert "planner" not in drawn(scene, panel.S2C_PT_main).said
+
+
+def test_a_part_of_a_take_can_be_named_by_bars_or_seconds(scene, preferences):
+    preferences(None, None)
+    assert not part.S2C_PT_part.poll(SimpleNamespace(scene=scene))
+    scene["s2c_take"] = "a.npz"
+    assert part.S2C_PT_part.poll(SimpleNamespace(scene=scene))
+    assert drawn(scene, part.S2C_PT_part).fields == ["part_by", "part_first", "part_last", "part_seed"]
+    settings_of(scene).part_by = "SECONDS"
+    layout = drawn(scene, part.S2C_PT_part)
+    assert layout.fields == ["part_by", "part_begin", "part_end", "part_seed"] and layout.operators == ["s2c.make_anew"]
+
+
 def test_the_preferences_say_what_the_python_can_do(scene, preferences):
     for answer, words in ((FULL, "on cpu, cuda"), (BARE, "lacks torch")):
         preferences(Path("python"), answer)
         layout = Layout()
         prior.draw_state(layout, SimpleNamespace(scene=scene), width=4000)
         assert words in layout.said
+
+
+def drawn_character(scene):
+    layout = Layout()
+    character_panel.S2C_PT_character.draw(
+        SimpleNamespace(layout=layout), SimpleNamespace(scene=scene, region=SimpleNamespace(width=400))
+    )
+    return layout
+
+
+def test_the_character_panel_says_what_was_found_and_what_is_odd(scene):
+    layout = drawn_character(scene)
+    assert "Choose the armature" in layout.said and "s2c.bake_character" not in layout.operators
+    settings = settings_of(scene)
+    settings.character = character_rigs.build(Make("unreal4", skinned=False, without=frozenset({"ring3", "ring_tip"})))
+    layout = drawn_character(scene)
+    assert "Unreal 4 mannequin: 30 bones" in layout.said and "as one piece" in layout.said
+    assert {"s2c.bake_character", "s2c.save_map", "s2c.take_off_character"} <= set(layout.operators)
+    settings.character_map = "/no/such/map.json"
+    assert "no bone map" in drawn_character(scene).said
+
+
+def test_an_armature_without_hands_is_explained(scene):
+    armature = bpy.data.objects.new("Dog", bpy.data.armatures.new("Dog"))
+    scene.collection.objects.link(armature)
+    settings_of(scene).character = armature
+    assert "No hands were found in Dog" in drawn_character(scene).said

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from s2c_blender.motion import hand_rig, rotation
+from s2c_blender.motion import finger_ends, hand_rig, rotation
 from s2c_blender.motion.skeleton import forward, pad_points
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.hands import FINGER_JOINTS, FINGERS, HandSide
@@ -137,11 +137,11 @@ def test_weights_sum_to_one_and_fingertips_are_rigid():
 
 @pytest.mark.parametrize("finger", range(5), ids=FINGERS)
 def test_pads_stand_for_the_fingertips_skin(finger):
-    directions = hand_rig.touching_directions()
+    directions = finger_ends.touching_directions()
     world = directions @ hand_rig.distal_frame(RIG, finger).T
     short = (hand_rig.distal_skin(RIG, finger) @ world.T).max(0) - (hand_rig.finger_pad(RIG, finger) @ world.T).max(0)
     assert short.min() > -1e-12
-    core = directions @ hand_rig.PRESSING > hand_rig.CORE
+    core = directions @ finger_ends.PRESSING > finger_ends.CORE
     assert short[core].max() < 0.00025
     assert short.max() < 0.0012
 
