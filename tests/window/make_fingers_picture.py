@@ -16,7 +16,7 @@ import window
 from window import OUT, ROOT
 
 MOMENT = 5.3  # seconds into the piece
-CROP = "960x700+350+75"  # the right part of the 3D view of a 1600x900 window
+CROP = "760x690+525+80"  # the right part of the 3D view of a 1600x900 window
 
 
 figures: dict[str, object] = {"blender": bpy.app.version_string}
@@ -81,7 +81,6 @@ def steps() -> Iterator[float]:
     look.view_rotation = scene.camera.matrix_world.to_quaternion()
     look.view_location, look.view_distance = (-0.03, 0.03, 0.0), 0.85
     yield 3.0
-    window.picture(OUT / "whole.png")
     window.picture(OUT / "panel_fingers.png", crop=CROP)
     figures["ok"] = True
 
