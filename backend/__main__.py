@@ -5,6 +5,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
 
@@ -47,6 +48,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
     _add_generate(commands)
     _add_reassign(commands)
+    _add_anew(commands)
     _add_serve(commands)
     fingering_command.add_parser(commands)
     mesh_command.add_parser(commands)
@@ -64,7 +66,8 @@ def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         epilog="examples: python -m backend generate piece.mid -o take.npz --audio take.wav; "
         "python -m backend generate recording.mp3 -o take.npz; "
         "python -m backend generate piece.mid --recording concert.flac -o take.npz; "
-        "python -m backend generate recording.mp3 -o take.npz --prior s2c --checkpoint DIR",
+        "python -m backend generate recording.mp3 -o take.npz --prior s2c --checkpoint DIR; "
+        "python -m backend generate piece.mid --recording concert.flac -o take.npz --prior s2c --checkpoint DIR",
     )
     parser.add_argument("piece", type=Path, metavar="INPUT", help="a MIDI file, or a recording: WAV, FLAC, MP3, OGG, M4A, MP4 ...")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="TAKE.npz", help="where the clip goes")
@@ -96,6 +99,32 @@ def _add_reassign(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--hand", choices=("left", "right"), help="the hand (the one that plays it)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="NEW.npz", help="where the new clip goes")
     parser.set_defaults(run=_reassign)
+
+
+def _add_anew(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from s2c_blender.wire.options import add_prior
+
+    parser = commands.add_parser(
+        "anew",
+        help="make some bars of a clip anew and keep the rest",
+        description="Make some bars of a clip anew, with another seed, style or prior, and keep the rest as it is.",
+        epilog="examples: python -m backend anew take.npz --bars 5-8 --seed 3 -o other.npz; "
+        "python -m backend anew take.npz --between 10 20 --prior s2c --recording music.wav --checkpoint DIR -o other.npz",
+    )
+    parser.add_argument("piece", type=Path, metavar="TAKE.npz", help="the clip")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="NEW.npz", help="where the new clip goes")
+    part = parser.add_mutually_exclusive_group(required=True)
+    part.add_argument("--bars", type=_bars, metavar="FIRST-LAST", help="bars, counted from 1, where the piece has them")
+    part.add_argument("--between", type=float, nargs=2, metavar=("BEGIN", "END"), help="seconds")
+    parser.add_argument("--seed", type=int, default=1, help="another number, another performance (1)")
+    parser.add_argument("--style", type=float, default=0.5, metavar="0..1", help="from calm to lively (0.5)")
+    add_prior(parser)
+    parser.set_defaults(run=_anew)
+
+
+def _bars(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    return int(first), int(last or first)
 
 
 def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -141,7 +170,27 @@ def _reassign(options: argparse.Namespace) -> int:
     return 0
 
 
+def _anew(options: argparse.Namespace) -> int:
+    from s2c_blender.wire.clip import Clip
+
+    score = Clip.load(options.piece).score
+    begin, end = score.between_bars(*options.bars) if options.bars else options.between
+    return _work(options, begin=begin, end=end)
+
+
 def _generate(options: argparse.Namespace) -> int:
+    return _work(
+        options,
+        audio_output=str(options.audio.absolute()) if options.audio else None,
+        fps=options.fps,
+        hand_size=options.hand_size / 100,
+        seconds=options.seconds,
+        octave=options.octave / 1000,
+    )
+
+
+def _work(options: argparse.Namespace, **asked: Any) -> int:
+    """One job, with a bar of progress. `asked`: what of a Generate message only some commands know."""
     from s2c_blender.wire.messages import Generate
     from s2c_blender.wire.terminal import ProgressBar
 
@@ -151,19 +200,17 @@ def _generate(options: argparse.Namespace) -> int:
         job="command-line",
         input=str(options.piece),
         output=str(options.output.absolute()),
-        audio_output=str(options.audio.absolute()) if options.audio else None,
-        fps=options.fps,
         seed=options.seed,
-        hand_size=options.hand_size / 100,
         style=options.style,
-        seconds=options.seconds,
-        octave=options.octave / 1000,
         recording=str(options.recording.absolute()) if options.recording else None,
         prior=options.prior,
         checkpoint=str(options.checkpoint.absolute()) if options.checkpoint else None,
         mano=str(options.mano.absolute()) if options.mano else None,
         steps=options.steps,
         compatibility=options.compatibility,
+        on_keys=options.on_keys,
+        raw=options.raw,
+        **asked,
     )
     bar = ProgressBar()
     try:

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
@@ -11,6 +12,9 @@ from s2c_blender.wire.notes import NoteEvent, PedalEvent, Score
 
 from . import config
 from .source import Listener
+
+if TYPE_CHECKING:
+    from .perform import Settings
 
 
 @dataclass(frozen=True)
@@ -49,18 +53,30 @@ def burden(duration: float, *, extra_work: float = 0.0, extra_memory: float = 0.
     return f"about {work:.0f} minutes of work and {gigabytes:.1f} GB of memory"
 
 
-def play(score: Score, asked: Generate, listener: Listener) -> Clip:
-    """The planner's clip of the notes. Raises PianoHandsError, Cancelled."""
-    from .perform import Settings, perform
-
-    settings = Settings(fps=asked.fps, seed=asked.seed, hand_size=asked.hand_size, style=asked.style, octave=asked.octave)
+def play(score: Score, asked: Generate, listener: Listener, prior: Clip | None = None) -> Clip:
+    """A clip of the notes; its motion is the planner's, or near `prior`. Raises PianoHandsError, Cancelled."""
+    from .perform import perform
 
     def report(stage: str, done: int, total: int) -> None:
         listener.report(stage, done, total)
         if listener.cancelled():  # between stages that do not look themselves
             raise Cancelled
 
-    return perform(score, settings, report=report, cancelled=listener.cancelled)
+    return perform(score, settings_of(asked), prior=prior, report=report, cancelled=listener.cancelled)
+
+
+def settings_of(asked: Generate) -> "Settings":
+    """What of a request matters to the hands."""
+    from .perform import Settings
+
+    return Settings(
+        fps=asked.fps,
+        seed=asked.seed,
+        hand_size=asked.hand_size,
+        style=asked.style,
+        octave=asked.octave,
+        on_keys=asked.on_keys,
+    )
 
 
 def render(score: Score, path: Path, listener: Listener) -> None:
@@ -92,4 +108,4 @@ def first_seconds(score: Score, seconds: float) -> Score:
         replace(note, offset=min(note.offset, seconds)) for note in score.notes if note.onset < seconds
     )
     pedal: tuple[PedalEvent, ...] = tuple(event for event in score.pedal if event.time < seconds)
-    return replace(score, notes=notes, pedal=pedal)
+    return replace(score, notes=notes, pedal=pedal, bars=tuple(bar for bar in score.bars if bar < seconds))

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A recording as the source of a take: S2C listens and samples. torch is imported when the work begins, not before."""
+"""A recording as the source of a take: S2C listens and samples, and its hands are put on the keys of the notes that sound.
+
+torch is imported when the work begins, not before.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +19,8 @@ from s2c_blender.wire.kind import Kind, kind_of
 from s2c_blender.wire.messages import Generate
 
 from . import config
+from .from_notes import play
+from .from_sound import Accompanied, Heard
 from .kept_model import KeptModel
 from .listen.audio import duration, read_mono
 from .source import Listener
@@ -30,21 +35,29 @@ class Recording:
     """A recording that can be read, as long as it was asked for, the model to be used, and what its poses are relative to."""
 
     request: Generate
+    sound: Path
     duration: float
     models: KeptModel
     convention: "HandConvention | None"  # None: our own hand's
+    notes: Heard | Accompanied | None  # None: none are wanted
 
     @staticmethod
     def open(request: Generate, models: KeptModel) -> "Recording":
         """Look at the file's head. Raises PianoHandsError for what S2C cannot listen to, and where this Python cannot run it."""
         config.require()
         path = Path(request.input)
-        if kind_of(path) is Kind.MIDI:
+        if kind_of(path) is Kind.MIDI and request.recording is None:
             raise PianoHandsError(
                 "not-sound",
                 f"{path.name} is a MIDI file, and S2C listens to a recording.",
-                "Choose a recording; or the planner, which plays notes.",
+                "Choose a recording, alone or beside the MIDI file; or the planner, which plays notes.",
             )
+        notes = None
+        if request.recording is not None and kind_of(path) is Kind.MIDI:
+            notes = Accompanied.open(request)
+            path = notes.recording
+        elif not request.raw or request.recording is not None:  # which it refuses
+            notes = Heard.open(request)
         length = duration(path)
         if request.seconds is not None:
             length = min(length, request.seconds)
@@ -54,13 +67,25 @@ class Recording:
             raise PianoHandsError(
                 "bad-checkpoint", f"There is no folder {request.checkpoint}.", "Give the folder that import-checkpoint wrote."
             )
-        return Recording(request, length, models, _convention(request))
+        return Recording(request, path, length, models, _convention(request), None if request.raw else notes)
 
     def burden(self) -> str:
         gigabytes = (config.S2C_MEMORY_BASE + config.S2C_MEMORY_PER_SECOND * self.duration) / 1000
         return f"{self.request.steps} steps over all of it, and about {gigabytes:.1f} GB of memory beside the model"
 
     def perform(self, listener: Listener) -> Clip:
+        if self.notes is None:
+            return self.sample(listener)
+        score = self.notes.find(listener)
+        clip = play(score, self.request, listener, prior=self.sample(listener))
+        warn_of_registration(clip, listener)
+        return replace(clip, made=clip.made | self.notes.how)
+
+    def sample(self, listener: Listener, between: tuple[float, float] | None = None) -> Clip:
+        """S2C's own take, without notes; only of those seconds of the recording, where they are given.
+
+        Raises PianoHandsError, Cancelled.
+        """
         from .s2c.config import SAMPLE_RATE
 
         asked = self.request
@@ -70,10 +95,11 @@ class Recording:
             if listener.cancelled():
                 raise Cancelled
 
-        sound = read_mono(Path(asked.input), rate=SAMPLE_RATE, seconds=asked.seconds, tick=tick)
+        begin, end = between or (0.0, asked.seconds)
+        sound = read_mono(self.sound, rate=SAMPLE_RATE, seconds=end, tick=tick)[round(begin * SAMPLE_RATE) :]
         assert asked.checkpoint is not None, "check_settings asks for it"
         model, device = self.models.load(Path(asked.checkpoint), listener)
-        from .s2c import take
+        from .s2c import take, take_clip
         from .s2c.behaviour import behaviour
         from .s2c.sampler import Listening
         from .s2c.windows import out_of_memory
@@ -93,7 +119,8 @@ class Recording:
                 "The memory ran out, even for one window of the recording at a time.",
                 "Limit the seconds, or close other programs that use the device.",
             ) from error
-        return self._clip(take.to_clip(sampled, fps=asked.fps, convention=self.convention, behaviour=how))
+        clip = take_clip.to_clip(sampled, fps=asked.fps, convention=self.convention, behaviour=how)
+        return self._clip(replace(clip, start=clip.start + begin))
 
     def render(self, path: Path, listener: Listener) -> None:
         raise AssertionError("check_settings refuses: the recording is the sound")
@@ -115,6 +142,15 @@ class Recording:
                 "checkpoint": Path(asked.checkpoint or "").name,
             },
         )
+
+
+def warn_of_registration(clip: Clip, listener: Listener) -> None:
+    """Says where a hand's motion could not be laid on the keys."""
+    from .perform.registration import in_words
+
+    words = in_words(clip.made.get("registration", {}))
+    if words:
+        listener.warn(PianoHandsError("not-registered", words, "See whether notes and recording belong together."))
 
 
 class _Passes:

@@ -5,6 +5,7 @@ its notes are put where the recording has them. torch is imported when notes are
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
@@ -51,14 +52,24 @@ class Heard:
         return burden(self.duration, extra_work=config.HEARING_WORK_PER_SECOND * self.duration, extra_memory=config.HEARING_MEMORY)
 
     def perform(self, listener: Listener) -> Clip:
+        self.find(listener)
+        clip = play(self.score, self.request, listener)
+        return replace(clip, made=clip.made | self.how)
+
+    def find(self, listener: Listener) -> Score:
+        """The notes. Raises PianoHandsError, Cancelled."""
         path = Path(self.request.input)
         self.score = hear(path, self.duration, self.request.seconds, listener)
         if not self.score.notes:
             raise PianoHandsError(
                 "no-notes", f"No notes of a piano are heard in {path.name}.", "Choose a recording of a piano that is loud enough."
             )
-        clip = play(self.score, self.request, listener)
-        return replace(clip, made=clip.made | {"notes": "transkun"})
+        return self.score
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """How the notes were found."""
+        return {"notes": "transkun"}
 
     def render(self, path: Path, listener: Listener) -> None:
         render(self.score, path, listener)
@@ -99,6 +110,7 @@ class Accompanied:
     score: Score
     recording: Path
     duration: float
+    how: dict[str, Any] = field(default_factory=dict)  # the notes were found
 
     @staticmethod
     def open(request: Generate) -> "Accompanied":
@@ -117,6 +129,12 @@ class Accompanied:
         return burden(self.duration)
 
     def perform(self, listener: Listener) -> Clip:
+        self.find(listener)
+        clip = play(self.score, self.request, listener)
+        return replace(clip, made=clip.made | self.how)
+
+    def find(self, listener: Listener) -> Score:
+        """The notes where the recording has them. Raises PianoHandsError, Cancelled."""
         from .listen.align import align
         from .listen.chroma import RATE
 
@@ -137,9 +155,13 @@ class Accompanied:
                 f"No note lies within {self.recording.name}.",
                 "Choose the recording that belongs to it.",
             )
-        clip = play(self.score, asked, listener)
-        how = {"recording": self.recording.name, "offset": alignment.offset, "drift": alignment.drift, "warped": alignment.warped}
-        return replace(clip, made=clip.made | how)
+        self.how = {
+            "recording": self.recording.name,
+            "offset": alignment.offset,
+            "drift": alignment.drift,
+            "warped": alignment.warped,
+        }
+        return self.score
 
     def render(self, path: Path, listener: Listener) -> None:
         render(self.score, path, listener)

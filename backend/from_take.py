@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A take as the source of another: its notes solved again, on the hands that its file carries, such as a character's."""
+"""A take as the source of another: its notes solved again on the hands that its file carries, or a part of it made anew."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2c_blender.motion.hand_rig import skeleton_of
@@ -9,8 +9,12 @@ from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
 from s2c_blender.wire.messages import Generate
 
-from .from_notes import burden, render
+from .from_notes import burden, render, settings_of
+from .from_recording import Recording
+from .kept_model import KeptModel
 from .source import Listener
+
+_HEARD_AROUND = 4.0  # seconds before and after a part that S2C hears, too: half of one of its windows
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,59 @@ class Again:
                 raise Cancelled
 
         return perform_again(self.clip, report=report, cancelled=listener.cancelled)
+
+    def render(self, path: Path, listener: Listener) -> None:
+        render(self.clip.score, path, listener)
+
+
+@dataclass(frozen=True)
+class Anew:
+    """A take of which all is kept but what lies between two moments."""
+
+    clip: Clip
+    request: Generate
+    between: tuple[float, float]
+    recording: Recording | None  # S2C listens to; None: the planner moves the hands
+
+    @staticmethod
+    def open(request: Generate, models: KeptModel) -> "Anew":
+        """Read the file. Raises PianoHandsError for what is no take, and for what cannot be made anew."""
+        clip = Clip.load(Path(request.input))
+        skeleton_of(clip)
+        assert request.begin is not None and request.end is not None, "check_settings asks for both"
+        recording = None
+        if request.prior == "s2c":
+            if request.recording is None:
+                raise PianoHandsError(
+                    "bad-setting", "S2C listens to the recording that this take was made from.", "Name it, or choose the planner."
+                )
+            heard = replace(request, input=request.recording, recording=None, raw=True, fps=clip.fps, octave=clip.octave)
+            recording = Recording.open(heard, models)
+        elif not clip.fingering.played.any():
+            raise PianoHandsError("no-notes", "This take knows no notes, and the planner moves hands by notes.", "Choose S2C.")
+        return Anew(clip, request, (request.begin, request.end), recording)
+
+    @property
+    def duration(self) -> float:
+        return self.between[1] - self.between[0]
+
+    def burden(self) -> str:
+        return self.recording.burden() if self.recording else burden(self.duration)
+
+    def perform(self, listener: Listener) -> Clip:
+        from .perform.regenerate import regenerate
+
+        begin, end = self.between
+        around = max(begin - _HEARD_AROUND, 0.0), end + _HEARD_AROUND
+        prior = self.recording.sample(listener, around) if self.recording else None
+        return regenerate(
+            self.clip,
+            self.between,
+            settings_of(self.request),
+            prior=prior,
+            report=lambda done, total: listener.report("solving", done, total),
+            cancelled=listener.cancelled,
+        )
 
     def render(self, path: Path, listener: Listener) -> None:
         render(self.clip.score, path, listener)

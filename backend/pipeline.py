@@ -36,7 +36,10 @@ def generate(request: Generate, listener: Listener, models: KeptModel | None = N
     _check_room(output, source.duration, fps=request.fps, with_sound=audio is not None)
     _warn_of_length(source, listener)
     clip = source.perform(listener)
-    clip = replace(clip, made=clip.made | {"version": config.version(), "input": Path(request.input).name})
+    made = clip.made | {"version": config.version()}
+    if request.begin is None:  # a take of which a part is made anew says itself what it was made from
+        made["input"] = Path(request.input).name
+    clip = replace(clip, made=made)
     with _in_place_at_the_end(output, *([audio] if audio else [])) as staged:
         if audio is not None:
             source.render(staged[audio], listener)
@@ -63,6 +66,7 @@ def check_settings(request: Generate) -> None:
         ("seed", request.seed, 0, 2**31 - 1),
         ("number of seconds", 1.0 if request.seconds is None else request.seconds, 0.1, 1e6),
         ("number of steps", request.steps, 1, MOST_STEPS),
+        ("share of the keys", request.on_keys, 0.0, 1.0),
     ):
         if not smallest <= value <= largest:
             unit = {"hand size": " cm", "octave": " mm"}.get(name, "")
@@ -73,10 +77,10 @@ def check_settings(request: Generate) -> None:
             )
     if request.prior == "s2c" and not request.checkpoint:
         raise PianoHandsError("bad-setting", "S2C needs a checkpoint.", "Name the folder that import-checkpoint wrote.")
-    if request.prior == "s2c" and request.recording:
-        raise PianoHandsError(
-            "bad-setting", "S2C listens to one recording and reads no notes.", "Leave the second file out, or choose the planner."
-        )
+    if request.prior == "planner" and request.raw:
+        raise PianoHandsError("bad-setting", "The planner generates nothing raw: it goes by notes.", "Choose S2C.")
+    if (request.begin is None) != (request.end is None):
+        raise PianoHandsError("bad-setting", "Of the part to be made anew one end is missing.", "Give both.")
     if request.prior == "s2c" and request.audio_output:
         raise PianoHandsError("bad-setting", "S2C makes no sound: its sound is the recording.", "Leave the sound file out.")
 
@@ -102,9 +106,11 @@ def check_writable(path: Path) -> None:
 
 def _open(request: Generate, models: KeptModel) -> Source:
     if kind_of(Path(request.input)) is Kind.TAKE:
-        from .from_take import Again
+        from .from_take import Again, Anew
 
-        return Again.open(request)
+        return Again.open(request) if request.begin is None else Anew.open(request, models)
+    if request.begin is not None:
+        raise PianoHandsError("bad-setting", f"{Path(request.input).name} is no take.", "Choose the take of which a part is meant.")
     if request.prior == "s2c":
         from .from_recording import Recording
 

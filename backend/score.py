@@ -20,6 +20,7 @@ from s2c_blender.wire.notes import NoteEvent, PedalEvent, Score, pitch_name
 
 MAX_BYTES = 10_000_000  # a day of music at ten notes a second; read, every byte of it takes some 170
 MAX_HOURS = 24
+MOST_BARS = 100_000
 LAST_TICK = 2**53  # up to which ticks are exact as real numbers: more than any piece has
 SHORTEST_NOTE = 0.03  # seconds given to a note that the file ends where it begins
 LONGEST_OPEN_NOTE = 10.0  # seconds after which a note that the file never ends is let go
@@ -78,7 +79,7 @@ def read_midi(path: Path) -> Score:
             f"{path.name} is a MIDI file of format {file.type}: a set of separate patterns, not one piece.",
             "Save it as format 0 or 1 from a sequencer.",
         )
-    parts, tempos, last_tick = _collect(file)
+    parts, tempos, metres, last_tick = _collect(file)
     if max([last_tick, *(tick for tick, _ in tempos)]) > LAST_TICK:
         raise _damaged(path, "a pause without end")
     clock = _Clock(path.name, file.ticks_per_beat, tempos)
@@ -102,7 +103,7 @@ def read_midi(path: Path) -> Score:
             f"{path.name} has no notes that a piano can play" + (f" ({'; '.join(left_out)})." if left_out else "."),
             "Choose a file with piano notes between A0 and C8.",
         )
-    return Score(notes, _pedal(parts, clock), tuple(left_out))
+    return Score(notes, _pedal(parts, clock), tuple(left_out), _bars(file.ticks_per_beat, metres, clock, last_tick))
 
 
 def merge_hands(score: Score) -> Score:
@@ -160,10 +161,13 @@ def _damaged(path: Path, what: str) -> PianoHandsError:
     return PianoHandsError("damaged", f"{path.name} is damaged ({what}).", "Open it in a sequencer and save it again.")
 
 
-def _collect(file: mido.MidiFile) -> tuple[list[_Part], list[tuple[int, int]], int]:
-    """Parts, (tick, microseconds per quarter) of every track in order, and the file's last tick that matters."""
+def _collect(file: mido.MidiFile) -> tuple[list[_Part], list[tuple[int, int]], list[tuple[int, int, int]], int]:
+    """Parts, (tick, microseconds per quarter) and (tick, numerator, denominator) of every track in order, and the file's last
+    tick that matters.
+    """
     parts: dict[tuple[int, int], _Part] = {}
     tempos: list[tuple[int, int]] = []
+    metres: list[tuple[int, int, int]] = []
     last_tick = 0
     for number, track in enumerate(file.tracks):
         tick = 0
@@ -172,6 +176,9 @@ def _collect(file: mido.MidiFile) -> tuple[list[_Part], list[tuple[int, int]], i
             kind = message.type
             if kind == "set_tempo":
                 tempos.append((tick, message.tempo))
+                continue
+            if kind == "time_signature":
+                metres.append((tick, message.numerator, message.denominator))
                 continue
             if kind not in ("note_on", "note_off", "control_change"):
                 continue
@@ -186,7 +193,23 @@ def _collect(file: mido.MidiFile) -> tuple[list[_Part], list[tuple[int, int]], i
             else:
                 part.note_off(tick, message.note)
             last_tick = max(last_tick, tick)
-    return list(parts.values()), sorted(tempos, key=lambda event: event[0]), last_tick
+    return list(parts.values()), sorted(tempos, key=lambda event: event[0]), sorted(metres), last_tick
+
+
+def _bars(division: int, metres: list[tuple[int, int, int]], clock: "_Clock", last_tick: int) -> tuple[float, ...]:
+    """When bars begin, seconds, by the file's time signatures (4/4 before the first); none with SMPTE division."""
+    if division <= 0:
+        return ()
+    changes = {0: (4, 4)} | {tick: (numerator, denominator) for tick, numerator, denominator in metres}
+    starts = sorted(changes)
+    ticks: list[float] = []
+    for start, end in zip(starts, [*starts[1:], last_tick], strict=True):
+        numerator, denominator = changes[start]
+        length = 4.0 * division * max(numerator, 1) / denominator
+        end = min(end, last_tick)
+        count = min(int(np.ceil((end - start) / length - 1e-9)), MOST_BARS - len(ticks))
+        ticks += [start + length * k for k in range(count)]
+    return tuple(clock.seconds(np.array(ticks)).tolist()) if ticks else ()
 
 
 def _text(name: str) -> str:

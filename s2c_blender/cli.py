@@ -77,9 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     measure = commands.add_parser("measure", help="play a piece and measure its contact and its cost")
     measure.add_argument("--sampled", type=float, metavar="N", help="measure also N seconds from a random place of the piece")
     measure.add_argument("--out", type=Path, metavar="DIR", help="keep take and scene there (else they are thrown away)")
-    # Contact is measured against notes, which S2C's takes have none of.
+    # Contact of S2C's takes before and after the solve: tests/bench/bench_prior.py.
     measure.set_defaults(run=_measure, python=None, recording=None)
     measure.set_defaults(prior="planner", checkpoint=None, mano=None, steps=DEFAULT_STEPS, compatibility="none")
+    measure.set_defaults(on_keys=1.0, raw=False)
     for command in (demo, measure):
         command.add_argument("--input", type=Path, required=True, metavar="INPUT", help="a MIDI file or a recording")
         command.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds of the piece")
@@ -234,6 +235,7 @@ def _choose(scene: bpy.types.Scene, options: argparse.Namespace, out: Path) -> N
     settings.prior, settings.steps = options.prior, options.steps
     settings.checkpoint = str(options.checkpoint.absolute()) if options.checkpoint else ""
     settings.mano = str(options.mano.absolute()) if options.mano else ""
+    settings.on_keys, settings.raw = options.on_keys, options.raw
     settings.as_published = options.compatibility == "reference"
 
 

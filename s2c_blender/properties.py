@@ -41,7 +41,11 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
                 "Planner",
                 "Fingers and motion worked out from notes: of a MIDI file, or heard in a recording",
             ),
-            ("s2c", "S2C", "A diffusion model that listens to a recording. It knows no notes: the piano's keys stay at rest"),
+            (
+                "s2c",
+                "S2C",
+                "A diffusion model that listens to a recording; its hands are put on the keys of the notes that sound",
+            ),
         ),
     )
     checkpoint: bpy.props.StringProperty(
@@ -64,6 +68,31 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
         min=1,
         max=MOST_STEPS,
         soft_max=50,
+    )
+    on_keys: bpy.props.FloatProperty(
+        name="On the Keys",
+        description="From exactly as generated (0), with the hands only put over the keyboard, to fingers on their keys (1)",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+    raw: bpy.props.BoolProperty(
+        name="Raw",
+        description="The take as S2C gives it: notes are not looked for, the keys stay at rest, and where the keyboard was is not "
+        "known. To be looked at beside the take on the keys",
+    )
+    part_by: bpy.props.EnumProperty(
+        name="Part",
+        description="How the part of the take is named",
+        items=(("BARS", "Bars", "Bars of the MIDI file, counted from 1"), ("SECONDS", "Seconds", "Seconds from the music's start")),
+    )
+    part_first: bpy.props.IntProperty(name="From Bar", description="First bar to be made anew", default=1, min=1)
+    part_last: bpy.props.IntProperty(name="To Bar", description="Last bar to be made anew", default=4, min=1)
+    part_begin: bpy.props.FloatProperty(name="From", description="Seconds", default=0.0, min=0.0, subtype="TIME_ABSOLUTE")
+    part_end: bpy.props.FloatProperty(name="To", description="Seconds", default=8.0, min=0.0, subtype="TIME_ABSOLUTE")
+    part_seed: bpy.props.IntProperty(
+        name="Seed", description="Another number gives these bars another performance", default=1, min=0, max=2**31 - 1
     )
     as_published: bpy.props.BoolProperty(
         name="As Published", description="Do what the published S2C scripts do, their slips included: only to compare"

@@ -5,16 +5,17 @@ import bpy
 
 from . import properties
 from .jobs import pump
+from .ops import anew, copy_setup, generate, look_at_python, open_take, report
 from .ops import character as bake
-from .ops import copy_setup, generate, look_at_python, open_take, report
 from .preferences import S2C_AP_preferences, extension_id
-from .ui import character, panel
+from .ui import character, panel, part
 
 CLASSES: tuple[type, ...] = (
     S2C_AP_preferences,
     properties.S2C_PG_settings,
     generate.S2C_OT_generate,
     generate.S2C_OT_cancel,
+    anew.S2C_OT_make_anew,
     open_take.S2C_OT_open_take,
     open_take.S2C_OT_choose_piece,
     open_take.S2C_FH_piece,
@@ -26,6 +27,7 @@ CLASSES: tuple[type, ...] = (
     report.S2C_OT_copy_report,
     report.S2C_OT_open_log,
     panel.S2C_PT_main,
+    part.S2C_PT_part,
     panel.S2C_PT_settings,
     character.S2C_PT_character,
 )

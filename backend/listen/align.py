@@ -172,4 +172,5 @@ def _moved(score: Score, moved: Callable[[float], float], left_out: tuple[str, .
     pedal = tuple(replace(change, time=max(0.0, moved(change.time))) for change in score.pedal)
     if lost:
         left_out = (f"{lost} notes before the recording begins are left out", *left_out)
-    return Score(tuple(sorted(kept, key=lambda note: (note.onset, note.pitch))), pedal, (*score.left_out, *left_out))
+    bars = tuple(sorted(moved(bar) for bar in score.bars))
+    return Score(tuple(sorted(kept, key=lambda note: (note.onset, note.pitch))), pedal, (*score.left_out, *left_out), bars)

@@ -22,8 +22,11 @@ from . import kinematics, solve
 from .fingering import assign_fingers
 from .hands_split import assign_hands
 from .manner import manner
+from .motion import Motion
+from .near_motion import NearMotion
 from .planner import Plan, Setting, Take
 from .progress import part_of
+from .registration import Laid, as_it_lies, lay_out
 
 PRE_ROLL = 1.0  # seconds before time zero in which the hands come in
 POST_ROLL = 1.5  # and after the last key is up, in which they go
@@ -44,25 +47,29 @@ class Settings:
     hand_size: float = 0.22
     style: float = 0.5
     octave: float = STANDARD_OCTAVE
+    on_keys: float = 1.0  # of a motion from elsewhere: from exactly as it is (0) to on the keys (1)
 
 
 def perform(
     score: Score,
     settings: Settings | None = None,
     *,
+    prior: Clip | None = None,
     report: Report = lambda stage, done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
     preview: Preview = lambda first, rotation, translation: None,
 ) -> Clip:
     """Two hands that play the score. `report(stage, done, total)` tells progress. Raises Cancelled.
 
+    prior: how the hands should move (S2C's raw take), in no known relation to the keys; None: as the planner has them.
     `preview(first, rotation, translation)` is given the frames from `first` on as soon as they are final: first the hands' first
     seconds, then some tens of seconds at a time. They are the clip's own arrays: copy what has to outlive a change.
     """
     settings = settings or Settings()
     skeleton = hand_skeleton(load_hand_rig(), span=settings.hand_size)
-    fingering = _fingers(score, settings, skeleton, report=report, cancelled=cancelled)
-    return _move(score, fingering, skeleton, settings, listener=(report, cancelled, preview))
+    motion = None if prior is None else Motion(prior, skeleton)
+    fingering, laid = _fingers(score, settings, skeleton, motion=motion, report=report, cancelled=cancelled)
+    return _move(score, fingering, skeleton, settings, laid=laid, listener=(report, cancelled, preview))
 
 
 def perform_again(
@@ -73,7 +80,8 @@ def perform_again(
 ) -> Clip:
     """The clip's notes on the hands that it carries. Raises Cancelled.
 
-    Its fingering stays where these hands have the fingers and about the size for it; else only what notes themselves state.
+    What S2C moved moves near that again. Its fingering stays where these hands have the fingers and about the size for it; else
+    only what notes themselves state.
     """
     skeleton = skeleton_of(clip)
     span = skeleton.span()
@@ -84,10 +92,10 @@ def perform_again(
         style=float(clip.made.get("style", Settings.style)),
         octave=clip.octave,
     )
-    fingering = clip.fingering
+    fingering, laid = clip.fingering, as_it_lies(clip, skeleton)
     if abs(span / clip.hand_size - 1.0) > SAME_SIZE or any(skeleton.missing(side) for side in HandSide):
-        fingering = _fingers(clip.score, settings, skeleton, report=report, cancelled=cancelled)
-    made = _move(clip.score, fingering, skeleton, settings, listener=(report, cancelled, _unseen))
+        fingering, _ = _fingers(clip.score, settings, skeleton, motion=None, report=report, cancelled=cancelled)
+    made = _move(clip.score, fingering, skeleton, settings, laid=laid, listener=(report, cancelled, _unseen))
     return replace(made, hands=clip.hands, made=clip.made | made.made)
 
 
@@ -96,8 +104,16 @@ def _unseen(first: int, rotation: NDArray[np.float32], translation: NDArray[np.f
 
 
 def _fingers(
-    score: Score, settings: Settings, skeleton: HandSkeleton, *, report: Report, cancelled: Callable[[], bool]
-) -> Fingering:
+    score: Score,
+    settings: Settings,
+    skeleton: HandSkeleton,
+    *,
+    motion: Motion | None,
+    report: Report,
+    cancelled: Callable[[], bool],
+) -> tuple[Fingering, Laid | None]:
+    """Fingers for the notes; where a motion is given, read from it, and how it lies on the keys."""
+
     def tick(share: float) -> None:
         nonlocal percent
         if cancelled():
@@ -110,7 +126,9 @@ def _fingers(
     hand = assign_hands(score, tick=part_of(tick, 0.0, 0.7))
     span = settings.hand_size * STANDARD_OCTAVE / settings.octave
     without = (skeleton.missing(HandSide.RIGHT), skeleton.missing(HandSide.LEFT))
-    return assign_fingers(score, hand, span=span, without=without, tick=part_of(tick, 0.7, 1.0))
+    laid = None if motion is None else lay_out(motion, score, hand, Keyboard(settings.octave))
+    seen = None if laid is None else laid.seen
+    return assign_fingers(score, hand, span=span, seen=seen, without=without, tick=part_of(tick, 0.7, 1.0)), laid
 
 
 def _move(
@@ -119,6 +137,7 @@ def _move(
     skeleton: HandSkeleton,
     settings: Settings,
     *,
+    laid: Laid | None,
     listener: tuple[Report, Callable[[], bool], Preview],
 ) -> Clip:
     report, cancelled, preview = listener
@@ -135,16 +154,22 @@ def _move(
     take = Take(-PRE_ROLL, rate, frames)
     setting = Setting(skeleton, Keyboard(settings.octave), take, manner(settings.style, settings.seed))
     look()
-    planned = Plan(score, fingering, motion, setting, look)
+    plan = Plan(score, fingering, motion, setting, look)
+    near = None if laid is None else NearMotion(plan, laid, look)
     turns = np.empty((frames, 2, 16, 4), dtype=np.float32)
     places = np.empty((frames, 2, 3), dtype=np.float32)
     first = 0
-    for dofs in solve.solve_in_parts(skeleton, planned, report=partial(report, "solving"), cancelled=cancelled):
+    if near is not None and settings.on_keys == 0.0:
+        parts = near.unsolved(look)
+    else:
+        parts = solve.solve_in_parts(skeleton, near or plan, report=partial(report, "solving"), cancelled=cancelled)
+    for dofs in parts:
         last = first + len(dofs)
-        turns[first:last] = kinematics.to_rotations(skeleton, dofs)
+        turns[first:last], places[first:last] = kinematics.to_rotations(skeleton, dofs), dofs[..., :3]
+        if near is not None and settings.on_keys < 1.0:
+            near.ease_off(first, turns[first:last], places[first:last], settings.on_keys)
         known = max(first - 1, 0)  # signs go on from the frame before
         turns[known:last] = rotation.continuous(turns[known:last])
-        places[first:last] = dofs[..., :3]
         preview(first, turns[first:last], places[first:last])
         first = last
     return Clip(
@@ -157,5 +182,5 @@ def _move(
         skeleton=skeleton.name,
         hand_size=settings.hand_size,
         octave=settings.octave,
-        made={"prior": "planner", "seed": settings.seed, "style": settings.style},
+        made={"prior": "planner", "seed": settings.seed, "style": settings.style} if laid is None else laid.made(settings.on_keys),
     )

@@ -19,6 +19,8 @@ from .runs import find_runs, run_fingers
 from .strikes import strikes_and_releases
 
 STRETCH = 0.02  # metres beyond the practical stretch of two fingers that a chord is still struck at once with
+SEEN = 14.0  # cost of another finger than the one that is clearly seen to strike: more than any habit, less than what cannot be
+UNCLEAR = 0.15  # probability below which nothing was seen
 _NOT_THERE = 1e4  # cost of a finger that a hand has not
 RUN_PACE = 0.7  # seconds between onsets within which a line is one run
 
@@ -31,13 +33,15 @@ def assign_fingers(
     hand: NDArray[np.int8],
     *,
     span: float = 0.22,
+    seen: NDArray[np.float64] | None = None,
     without: Missing = (frozenset(), frozenset()),
     tick: Tick = no_tick,
 ) -> Fingering:
     """Fingers, strikes and releases of all notes.
 
-    hand: (N,) `HandSide` of every note; span: thumb tip to little fingertip, metres; without: fingers (0 the thumb) that a hand
-    has not. Fingers that notes state are kept, as far as they are there.
+    hand: (N,) `HandSide` of every note; span: thumb tip to little fingertip, metres; seen: (N, 5) probability that each finger
+    strikes each note, read from a motion; without: fingers (0 the thumb) that a hand has not. Fingers that notes state are kept,
+    as far as they are there.
     """
     tick(0.0)
     playable = make_playable(score, hand, span=span)
@@ -50,6 +54,8 @@ def assign_fingers(
         slices = hand_slices(score, playable, side=side, span=span)
         tick(share)
         slices = _with_learned(slices, side=side, tables=tables[side])
+        if seen is not None:
+            slices = [_with_seen(current, seen) for current in slices]
         for index, number in best_fingers(slices, tables[side], part_of(tick, share, share + 0.4)).items():
             finger[index] = number + 1
         tick(share + 0.4)
@@ -91,6 +97,17 @@ def _roll_stretched(score: Score, playable: Playable, current: Slice, finger: ND
     excess = float(tables.conflict[key[:, None], key, used[:, None], used].max()) / 1000.0
     if excess > STRETCH:
         roll(score, playable, chord, excess)
+
+
+def _with_seen(current: Slice, seen: NDArray[np.float64]) -> Slice:
+    """Adds the wish for fingers that are seen to strike, in proportion to how clear it is."""
+    wishes = [
+        (column, finger, SEEN * float(seen[index, finger]))
+        for column, (index, struck) in enumerate(zip(current.notes, current.struck, strict=True))
+        if struck
+        for finger in np.flatnonzero(seen[index] > UNCLEAR).tolist()
+    ]
+    return replace(current, wishes=(*current.wishes, *wishes)) if wishes else current
 
 
 def _with_learned(slices: list[Slice], *, side: HandSide, tables: CostTables) -> list[Slice]:

@@ -167,3 +167,44 @@ def lowest(skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Arra
         inner_left=place + np.where(inner, x, _FAR).min(axis=-1),
         inner_right=place + np.where(inner, x, -_FAR).max(axis=-1),
     )
+
+
+def from_rotations(skeleton: HandSkeleton, rotations: Array) -> Array:
+    """The dofs (F, H, D - 3), without the wrist's place, that come nearest to joint quaternions (F, H, 16, 4): `to_rotations` back.
+
+    What a joint does about axes that it has not is left out; the two last joints of a long finger share one number.
+    """
+    result = np.zeros((*rotations.shape[:2], anatomy.DOFS))
+    result[..., 3:6] = _wrist_angles(rotation.to_matrix(rotations[:, :, 0]))
+    flexion, abduction = skeleton.flexion[:, _CHAINS], skeleton.abduction[:, _CHAINS[:, 0]]
+    first = rotation.to_matrix(rotations[:, :, _CHAINS[:, 0]])
+    # In the base of (along, flexion, abduction): first the bend, then the spread.
+    base = np.stack([np.cross(flexion[:, :, 0], abduction), flexion[:, :, 0], abduction], axis=-1)
+    local = np.swapaxes(base, -1, -2) @ first @ base
+    spread = np.arctan2(local[..., 1, 0], local[..., 0, 0])
+    bend = np.arctan2(-local[..., 2, 0], np.hypot(local[..., 0, 0], local[..., 1, 0]))
+    later = [_turn_about(rotations[:, :, _CHAINS[:, k]], flexion[:, :, k]) for k in (1, 2)]
+    share = anatomy.DISTAL_SHARE
+    for finger, columns in enumerate(anatomy.FINGER_DOFS):
+        middle, last = later[0][..., finger], later[1][..., finger]
+        own = [spread[..., finger], bend[..., finger]]
+        own += [middle, last] if finger == 0 else [(middle + share * last) / (1.0 + share * share)]
+        result[..., columns] = np.stack(own, axis=-1)
+    return result[..., 3:]
+
+
+def _wrist_angles(turns: Array) -> Array:
+    """Abduction, flexion, supination (F, H, 3) of matrices (F, H, 3, 3) that are yaw, then pitch, then roll."""
+    sign = np.array([1.0, -1.0])
+    yaw: Array = np.arctan2(-turns[..., 0, 1], turns[..., 1, 1])
+    pitch = np.arctan2(turns[..., 2, 1], np.hypot(turns[..., 0, 1], turns[..., 1, 1]))
+    roll = np.arctan2(-turns[..., 2, 0], turns[..., 2, 2])
+    return np.stack([np.multiply(sign, yaw), np.negative(pitch), np.multiply(sign, roll)], axis=-1)
+
+
+def _turn_about(turns: Array, axes: Array) -> Array:
+    """The angle (...) by which quaternions (..., 4) turn about unit axes: the twist of their swing and twist."""
+    sign: Array = np.where(turns[..., 0] < 0.0, -1.0, 1.0)
+    along: Array = np.sum(turns[..., 1:] * axes, axis=-1)
+    half: Array = np.arctan2(sign * along, sign * turns[..., 0])
+    return 2.0 * half

@@ -19,8 +19,10 @@ from s2c_blender.wire.notes import Fingering, Score, pitch_name
 from . import kinematics, solve
 from .fingering_costs import cost_tables, reach
 from .manner import manner
+from .near_motion import NearMotion
 from .planner import Plan, Setting, Take
 from .playable import TOGETHER, make_playable
+from .registration import as_it_lies
 from .strikes import strikes_and_releases
 from .targets import Targets
 
@@ -127,7 +129,7 @@ def _retime(old: Clip, new: Clip, index: int) -> tuple[float, float]:
 
 def _times(clip: Clip, chosen: Index) -> tuple[Array, Array]:
     """Strikes and releases of the notes `chosen`, by the rules."""
-    score, fingering = _excerpt(clip, chosen)
+    score, fingering = excerpt(clip, chosen)
     span = clip.hand_size * STANDARD_OCTAVE / clip.octave
     playable = make_playable(score, fingering.hand, span=span)
     playable.hand, playable.played = fingering.hand, fingering.played
@@ -135,7 +137,7 @@ def _times(clip: Clip, chosen: Index) -> tuple[Array, Array]:
     return strikes_and_releases(score, playable, fingering.finger, {side: cost_tables(side, span=span) for side in HandSide})
 
 
-def _excerpt(clip: Clip, chosen: Index) -> tuple[Score, Fingering]:
+def excerpt(clip: Clip, chosen: Index) -> tuple[Score, Fingering]:
     notes = tuple(clip.score.notes[index] for index in chosen)
     return Score(notes), Fingering(*(getattr(clip.fingering, name)[chosen] for name in _COLUMNS))
 
@@ -154,7 +156,7 @@ def _merged(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
 class _Middle:
     """Frames of a plan from `first` on, for the solve."""
 
-    def __init__(self, plan: Plan, first: int, frames: int) -> None:
+    def __init__(self, plan: solve.Planned, first: int, frames: int) -> None:
         self.plan, self.first = plan, first
         self.frames, self.rate = frames, plan.rate
 
@@ -168,23 +170,33 @@ def _resolve(clip: Clip, skeleton: HandSkeleton, begin: float, end: float) -> No
     first = max(int(np.ceil((begin - AROUND - clip.start) * rate)), 0)
     last = min(int((end + AROUND - clip.start) * rate) + 1, count)
     known = max(first - round(CONTEXT * rate), 0), min(last + round(CONTEXT * rate), count)
-    score, fingering = _excerpt(clip, _near(clip, *(clip.start + frame / rate for frame in known)))
+    score, fingering = excerpt(clip, notes_near(clip, *(clip.start + frame / rate for frame in known)))
     take = Take(clip.start + known[0] / rate, rate, known[1] - known[0])
     style = manner(clip.made.get("style", _STYLE), clip.made.get("seed", _SEED))
     plan = Plan(score, fingering, key_motion(score, fingering), Setting(skeleton, Keyboard(clip.octave), take, style))
-    dofs = solve.solve(skeleton, _Middle(plan, first - known[0], last - first))
-    share = _fade(first, last, count, round(FADE * rate))
-    frames = slice(first, last)
-    turns = kinematics.to_rotations(skeleton, dofs)
+    laid = as_it_lies(clip, skeleton)
+    near = plan if laid is None else NearMotion(plan, laid)
+    dofs = solve.solve(skeleton, _Middle(near, first - known[0], last - first))
+    share = fade(first, last, count, round(FADE * rate))
+    blend_in(clip, first, kinematics.to_rotations(skeleton, dofs), dofs[..., :3], share)
+
+
+def blend_in(clip: Clip, first: int, turns: NDArray[np.floating], places: NDArray[np.floating], share: Array) -> None:
+    """Changes the clip's frames from `first` on: `share` (F,) of new rotations (F, H, 16, 4) and places (F, H, 3), the rest as it
+    was. Where the share is 0 it stays bit for bit.
+    """
+    frames = slice(first, first + len(share))
     old = clip.rotation[frames].astype(np.float64)
-    turns *= np.where(np.sum(turns * old, axis=-1, keepdims=True) < 0.0, -1.0, 1.0)
+    turns = turns.astype(np.float64) * np.where(np.sum(turns * old, axis=-1, keepdims=True) < 0.0, -1.0, 1.0)
     turns = old + share[:, None, None, None] * (turns - old)
-    clip.rotation[frames] = turns / np.linalg.norm(turns, axis=-1, keepdims=True)
-    places = clip.translation[frames].astype(np.float64)
-    clip.translation[frames] = places + share[:, None, None] * (dofs[..., :3] - places)
+    turns /= np.linalg.norm(turns, axis=-1, keepdims=True)
+    before = clip.translation[frames].astype(np.float64)
+    changed = share > 0.0
+    clip.rotation[frames][changed] = turns[changed]
+    clip.translation[frames][changed] = (before + share[:, None, None] * (places - before))[changed]
 
 
-def _near(clip: Clip, begin: float, end: float) -> Index:
+def notes_near(clip: Clip, begin: float, end: float) -> Index:
     """Notes that sound between two times, and of each hand the nearest before and after: it does not rest in between."""
     fingering = clip.fingering
     chosen = (fingering.release > begin) & (fingering.strike < end)
@@ -196,7 +208,7 @@ def _near(clip: Clip, begin: float, end: float) -> Index:
     return np.flatnonzero(chosen)
 
 
-def _fade(first: int, last: int, count: int, length: int) -> Array:
+def fade(first: int, last: int, count: int, length: int) -> Array:
     """(last - first,) share of the new motion: smooth at both ends, except where the take begins or ends."""
     inside = np.arange(first, last)
     up = np.ones(last - first) if first == 0 else (inside - first) / length

@@ -84,6 +84,17 @@ def both_hands(turns: Array, translation: Array, *, wrist: Array) -> tuple[Array
     return rotations, places
 
 
+def as_right_hands(rotations: Array, places: Array, *, wrist: Array) -> tuple[Array, Array]:
+    """The way back from `both_hands`: true hands in the keyboard's frame to right ones in MANO's way."""
+    rotations, places = rotations.astype(float), places.astype(float)
+    rotations[:, HandSide.LEFT] = rotation.mirror(rotations[:, HandSide.LEFT])
+    places[:, HandSide.LEFT] *= MIRROR
+    rest, camera = rotation.from_matrix(REST), rotation.from_matrix(CAMERA)
+    turns = rotation.multiply(rotation.multiply(rotation.conjugate(rest), rotations), rest)
+    turns[:, :, 0] = rotation.multiply(rotation.multiply(rotation.conjugate(camera), rotations[:, :, 0]), rest)
+    return rotation.normalize(turns), places @ CAMERA - wrist
+
+
 def onto_keys(places: Array) -> Array:
     """Move a take as a whole (never sideways) so that its wrists are on average where a player's are."""
     shift = PLAYING - np.median(places.reshape(-1, 3), axis=0)

@@ -12,6 +12,8 @@ POSE_CHANNELS = 48  # a rotation vector in units of pi for each of MANO's 16 joi
 POSITION_CHANNELS = 3
 CONDITIONS = ("audio_f", "hidden_f", "both")  # the encoder's features, the position predictor's projection of them, or both
 MODEL_FPS = 30.0
+#: Metres of MANO translation in the camera's frame (x, y, z) for an output of one.
+POSITION_SCALE = (1.5, 1.5, 25.0)
 SAMPLE_RATE = 16000
 
 _WIDTH, _LAYERS, _HEADS = 65_536, 64, 64  # the largest of each

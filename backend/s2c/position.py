@@ -7,9 +7,6 @@ from torch import Tensor, nn
 from .config import POSITION_CHANNELS, PositionConfig
 from .transformer import EncoderDecoder
 
-#: Metres of MANO translation in the camera's frame (x, y, z) for an output of one.
-POSITION_SCALE = (1.5, 1.5, 25.0)
-
 
 class PositionPredictor(nn.Module):
     """Features (B, N, F) to positions (B, N, 3) in (-1, 1), in units of `POSITION_SCALE`, and the projected features (B, N, D)."""

@@ -16,10 +16,10 @@ from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.hands import HandSide
 
 from .audio_encoder import normalise
+from .config import POSITION_SCALE
 from .dual_denoiser import Conditioning
 from .losses import denoiser_loss, position_losses
 from .masks import causal_bias
-from .position import POSITION_SCALE
 from .reference_checkpoint import load_reference
 from .sampler import Listening, Sampler
 from .schedule import NoiseSchedule

@@ -32,7 +32,19 @@ STAGES = {
         "solving": 0.07,
         "saving": 0.01,
     },
-    "s2c": {"reading": 0.01, "loading": 0.08, "listening": 0.07, "sampling": 0.82, "saving": 0.02},
+    "s2c": {
+        "reading": 0.01,
+        "aligning": 0.01,
+        "transcribing": 0.10,
+        "loading": 0.07,
+        "listening": 0.06,
+        "sampling": 0.64,
+        "fingering": 0.01,
+        "planning": 0.01,
+        "solving": 0.07,
+        "saving": 0.02,
+    },
+    "raw": {"reading": 0.01, "loading": 0.08, "listening": 0.07, "sampling": 0.82, "saving": 0.02},
 }
 FIRST_ESTIMATE = 1.0  # seconds of work before a remaining time is worth showing
 
@@ -134,6 +146,8 @@ def death(event: Died) -> PianoHandsError:
 
 def way_of(request: Generate) -> str:
     """Which of `STAGES` the job goes through."""
+    if request.raw:
+        return "raw"
     return "heard" if request.prior == "planner" and is_recording(Path(request.input)) else request.prior
 
 

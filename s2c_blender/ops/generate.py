@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import bpy
 from mathutils import Vector
@@ -13,6 +14,7 @@ from ..jobs import pump
 from ..jobs.job import Job, Phase
 from ..preferences import check_online, chosen_backend, user_folder
 from ..properties import settings_of
+from ..scene.audio import sound_strip
 from ..ui.prior import has_checkpoint
 from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
@@ -22,7 +24,36 @@ from ..wire.messages import Generate
 _SOUND_SUFFIX = ".wav"
 
 
-class S2C_OT_generate(bpy.types.Operator):
+class S2CJob:
+    """What operators share that give the backend a job and bring its take into the scene."""
+
+    def work(self, context: bpy.types.Context, request: Generate, python: Path | None = None) -> set[str]:
+        """Begin the job; without a window, wait for its end."""
+        try:
+            job = Job(request, scene_uid=context.scene.session_uid)
+            python = python or chosen_backend(context)
+            check_online(python)
+            pump.begin(job, sessions=user_folder("sessions"), python=python, place=_place)
+        except PianoHandsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if not bpy.app.background:
+            return {"FINISHED"}  # the timer goes on from here
+        pump.run_to_end()
+        return self._outcome(job)
+
+    def _outcome(self, job: Job) -> set[str]:
+        for warning in job.warnings:
+            self.report({"WARNING"}, str(warning))
+        if job.phase is Phase.DONE:
+            self.report({"INFO"}, f"Take made: {job.clip}")
+            return {"FINISHED"}
+        if job.error is not None:
+            self.report({"ERROR"}, str(job.error))
+        return {"CANCELLED"}
+
+
+class S2C_OT_generate(S2CJob, bpy.types.Operator):
     """Let two hands play the chosen piece: fingers, motion, piano and sound"""
 
     bl_idname = "s2c.generate"
@@ -51,28 +82,7 @@ class S2C_OT_generate(bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            job = Job(_request(context.scene, self.name), scene_uid=context.scene.session_uid)
-            python = Path(self.python) if self.python else chosen_backend(context)
-            check_online(python)
-            pump.begin(job, sessions=user_folder("sessions"), python=python, place=_place)
-        except PianoHandsError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        if not bpy.app.background:
-            return {"FINISHED"}  # the timer goes on from here
-        pump.run_to_end()
-        return self._outcome(job)
-
-    def _outcome(self, job: Job) -> set[str]:
-        for warning in job.warnings:
-            self.report({"WARNING"}, str(warning))
-        if job.phase is Phase.DONE:
-            self.report({"INFO"}, f"Take made: {job.clip}")
-            return {"FINISHED"}
-        if job.error is not None:
-            self.report({"ERROR"}, str(job.error))
-        return {"CANCELLED"}
+        return self.work(context, _request(context.scene, self.name), Path(self.python) if self.python else None)
 
 
 class S2C_OT_cancel(bpy.types.Operator):
@@ -94,28 +104,43 @@ class S2C_OT_cancel(bpy.types.Operator):
 
 def _request(scene: bpy.types.Scene, name: str) -> Generate:
     settings = settings_of(scene)
-    piece = Path(bpy.path.abspath(settings.piece))
-    notes_alone = settings.prior == "planner" and not is_recording(piece)
-    recording = bpy.path.abspath(settings.recording) if notes_alone and settings.recording else None
-    output = _folder(settings) / f"{name or piece.stem}.npz"
+    piece, s2c = Path(bpy.path.abspath(settings.piece)), settings.prior == "s2c"
+    notes = not is_recording(piece)
+    recording = bpy.path.abspath(settings.recording) if notes and settings.recording else None
+    ending = "_raw" if s2c and settings.raw else ""  # so that it can be looked at beside the take on the keys
+    output = _folder(settings) / f"{name or piece.stem + ending}.npz"
+    return request_for(
+        scene,
+        piece,
+        output=output,
+        recording=recording,
+        audio_output=str(output.with_suffix(_SOUND_SUFFIX)) if notes and not recording and not s2c else None,
+        seed=settings.seed,
+        seconds=settings.seconds if settings.limit else None,
+        raw=s2c and settings.raw,
+    )
+
+
+def request_for(scene: bpy.types.Scene, source: Path, *, output: Path, recording: str | None, **asked: Any) -> Generate:
+    """A job by the scene's settings. `asked`: what of a Generate message is not the same for every job."""
+    settings = settings_of(scene)
     s2c = settings.prior == "s2c"
     return Generate(
         job=uuid.uuid4().hex,
-        input=str(piece),
+        input=str(source),
         output=str(output),
-        audio_output=str(output.with_suffix(_SOUND_SUFFIX)) if notes_alone and not recording else None,
         recording=recording,
         fps=scene.render.fps / scene.render.fps_base,
-        seed=settings.seed,
         hand_size=settings.hand_size / 100,
         style=settings.style,
-        seconds=settings.seconds if settings.limit else None,
         octave=settings.octave / 100,
         prior=settings.prior,
         checkpoint=bpy.path.abspath(settings.checkpoint) if s2c and settings.checkpoint else None,
         mano=bpy.path.abspath(settings.mano) if s2c and settings.mano else None,
         steps=settings.steps,
         compatibility="reference" if settings.as_published else "none",
+        on_keys=settings.on_keys,
+        **asked,
     )
 
 
@@ -140,8 +165,11 @@ def _place(job: Job) -> bool:
         )
     request = job.request
     sound = request.audio_output or request.recording or request.input  # what was listened to is what is heard
+    if request.begin is not None:  # of a take only hands change
+        strip = sound_strip(scene)
+        sound = bpy.path.abspath(strip.sound.filepath) if strip is not None else None
     clip = Clip.load(Path(request.output))
-    put_into_scene(scene, clip, Path(request.output), Path(sound))
+    put_into_scene(scene, clip, Path(request.output), Path(sound) if sound else None)
     job.remarks = clip.score.left_out + clip.fingering.remarks
     standing = in_the_way(scene)
     if standing:

@@ -9,6 +9,7 @@ from ..jobs import pump
 from ..properties import settings_of
 from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
+from ..wire.kind import MIDI_SUFFIXES
 from .generate import put_into_scene
 
 
@@ -77,8 +78,10 @@ class S2C_OT_open_take(bpy.types.Operator):
 
 
 def sound_beside(clip: Clip, path: Path) -> Path | None:
-    """The take's sound where it lies beside it: of the take's name, or for S2C the recording itself."""
-    names = [path.with_suffix(".wav").name]
-    if clip.made.get("prior") == "s2c":
-        names.insert(0, Path(str(clip.made.get("input", ""))).name)
+    """The take's sound where it lies beside it: the recording itself, else of the take's name, else of its piece's."""
+    source = Path(str(clip.made.get("input", ""))).name
+    names = [path.with_suffix(".wav").name, Path(source).with_suffix(".wav").name if source else ""]
+    if clip.made.get("prior") == "s2c" and Path(source).suffix.lower() not in MIDI_SUFFIXES:
+        names.insert(0, source)
+    names.insert(0, Path(str(clip.made.get("recording", ""))).name)
     return next((path.with_name(name) for name in names if name and path.with_name(name).is_file()), None)

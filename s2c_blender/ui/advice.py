@@ -49,10 +49,10 @@ def _not_yet(wish: str, answer: Hello | PianoHandsError | None, lacks: Sequence[
     return f"{wish}: the Python in the preferences lacks {', '.join(lacks)}. Install there, then look again."
 
 
-def mismatch(piece: str, prior: Prior) -> str | None:
+def mismatch(piece: str, prior: Prior, recording: str = "") -> str | None:
     """Why a file, by its name, is nothing for a prior; None where it is, or where there is none."""
-    if prior == "s2c" and Path(piece).suffix.lower() in MIDI_SUFFIXES:
-        return "S2C listens to a recording; MIDI files are for the planner."
+    if prior == "s2c" and Path(piece).suffix.lower() in MIDI_SUFFIXES and not recording:
+        return "S2C listens to a recording: choose one of this MIDI file, too, or leave it to the planner."
     return None
 
 

@@ -35,12 +35,14 @@ def has_checkpoint(context: bpy.types.Context) -> bool:
 def draw_recording(layout: bpy.types.UILayout, context: bpy.types.Context, *, width: int) -> None:
     """For notes, the field for a recording of them; for a recording, what is missing to hear its notes."""
     settings = settings_of(context.scene)
-    if settings.prior != "planner" or not settings.piece:
+    if not settings.piece:
         return
     if not is_sound(settings.piece):
         layout.prop(settings, "recording", text="", placeholder="Recording of it (optional)", icon="SOUND")
         return
     python = chosen_backend(context)
+    if settings.prior == "s2c" and (settings.raw or missing(context) is not None):
+        return  # it hears no notes, or more than that is missing
     if python is not None:
         pump.ask_soon(python, sessions=lambda: user_folder("sessions"))
     wanting = deaf(pump.answer(python), python)
@@ -52,7 +54,7 @@ def draw_prior(layout: bpy.types.UILayout, context: bpy.types.Context, *, width:
     """The choice and S2C's own fields. Where S2C cannot be had, nothing; but a scene that asks for it says why and lets go."""
     settings = settings_of(context.scene)
     wanting = missing(context)
-    wrong = mismatch(settings.piece, settings.prior)
+    wrong = mismatch(settings.piece, settings.prior, settings.recording)
     if wanting is None or settings.prior == "s2c":
         layout.row().prop(settings, "prior", expand=True)
     if settings.prior == "s2c" and wanting is None:
@@ -61,6 +63,11 @@ def draw_prior(layout: bpy.types.UILayout, context: bpy.types.Context, *, width:
         column.prop(settings, "checkpoint", text="", placeholder=words, icon="FILE_FOLDER")
         column.prop(settings, "mano", text="", placeholder="MANO (optional)", icon="FILE")
         column.prop(settings, "steps")
+        row = layout.row(align=True)
+        slider = row.row(align=True)
+        slider.enabled = not settings.raw
+        slider.prop(settings, "on_keys", slider=True)
+        row.prop(settings, "raw", toggle=True)
     if wrong is not None:
         wrapped(layout, wrong, width=width, icon="ERROR")
     if wanting is not None and (settings.prior == "s2c" or wrong is not None):

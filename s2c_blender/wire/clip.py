@@ -93,6 +93,7 @@ def _to_arrays(clip: Clip) -> dict[str, NDArray[Any]]:
         "hand_size": clip.hand_size,
         "octave": clip.octave,
         "left_out": clip.score.left_out,
+        "bars": clip.score.bars,
         "remarks": clip.fingering.remarks,
         "made": clip.made,
     }
@@ -141,7 +142,7 @@ def _from_arrays(arrays: dict[str, NDArray[Any]]) -> Clip:
         translation=arrays["translation"],
         fps=_number(about, "fps", above=0.0, most=FASTEST),
         start=_number(about, "start"),
-        score=Score(notes, pedal, _words(about, "left_out")),
+        score=Score(notes, pedal, _words(about, "left_out"), _rising(about.get("bars", []))),
         fingering=_fingering(arrays, len(notes), remarks=_words(about, "remarks")),
         skeleton=str(about["skeleton"]),
         hand_size=_number(about, "hand_size", above=0.0),
@@ -184,6 +185,12 @@ def _number(about: dict[str, Any], name: str, *, above: float = -np.inf, most: f
     if not isinstance(value, int | float) or not above < value <= most or not np.isfinite(value):
         raise ValueError(f"{name} {value!r}")
     return value
+
+
+def _rising(times: list[Any]) -> tuple[float, ...]:
+    if not all(isinstance(time, int | float) and np.isfinite(time) for time in times) or sorted(times) != times:
+        raise ValueError("its bars are no times in order")
+    return tuple(float(time) for time in times)
 
 
 def _words(about: dict[str, Any], name: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from .errors import PianoHandsError
 from .keyboard import STANDARD_OCTAVE
 
 #: Raised by one whenever a message changes; both sides must say the same number.
-PROTOCOL = 3
+PROTOCOL = 4
 
 #: Of S2C's sampler, DPM-Solver++: the fewest within a degree rms of 1000 steps of DDIM (tests/bench/bench_samplers.py).
 DEFAULT_STEPS = 16
@@ -44,7 +44,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Turn a MIDI file (planner) or a recording (planner, S2C) into a clip.
+    """Turn a MIDI file, a recording or both into a clip; S2C listens to the recording. Or make a part of a take anew.
 
     Paths are absolute; a file already at `output` is replaced only by a finished one. Where the job is `carried`, the two sides
     share no disk: the input was sent up before, clip and sound are sent down before the end, and their names are mere names.
@@ -54,7 +54,7 @@ class Generate:
     input: str
     output: str  # .npz
     audio_output: str | None = None  # .wav, synthesised from the notes; not for S2C, whose sound is the recording
-    recording: str | None = None  # of the MIDI file's piece: the notes are put where it has them, and it is the sound
+    recording: str | None = None  # of the MIDI file's or the take's piece: it says when the notes sound, and S2C listens to it
     fps: float = 60.0  # the scene's
     seed: int = 0
     hand_size: float = 0.22  # span from thumb tip to little fingertip, metres
@@ -66,6 +66,10 @@ class Generate:
     mano: str | None = None  # the person's MANO_RIGHT.pkl, on whose mean pose S2C builds; None: our own hand's
     steps: int = DEFAULT_STEPS  # of S2C's sampler
     compatibility: Compatibility = "none"  # "reference": S2C as the published scripts do it
+    on_keys: float = 1.0  # of S2C: fingers exactly as generated (0) to on the keys (1)
+    raw: bool = False  # S2C's take as it is generated: no notes are known, and where the keyboard lies is not either
+    begin: float | None = None  # where the input is a take: only from here, seconds,
+    end: float | None = None  # to here is it made anew, and all else of it is kept
     carried: bool = False
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import PianoHandsError
 from .hands import HandSide
 
 #: Finger number of a note that no finger can play as written.
@@ -34,16 +35,36 @@ class PedalEvent:
 
 @dataclass(frozen=True)
 class Score:
-    """Notes in order of (onset, pitch), pedal in order of time, and what had to be left out, in words."""
+    """Notes in order of (onset, pitch), pedal in order of time, and what had to be left out, in words.
+
+    bars: when each bar begins, seconds, as far as a file says so; the first is bar 1.
+    """
 
     notes: tuple[NoteEvent, ...]
     pedal: tuple[PedalEvent, ...] = ()
     left_out: tuple[str, ...] = ()
+    bars: tuple[float, ...] = ()
 
     @property
     def duration(self) -> float:
         """Seconds from time zero to the last note-off."""
         return max((note.offset for note in self.notes), default=0.0)
+
+    def between_bars(self, first: int, last: int) -> tuple[float, float]:
+        """When bar `first` begins and bar `last` ends, seconds; the last of the piece ends with it.
+
+        Raises PianoHandsError('bad-range').
+        """
+        if not self.bars:
+            raise PianoHandsError("bad-range", "This take knows no bars.", "Give seconds instead.")
+        if not 1 <= first <= last <= len(self.bars):
+            raise PianoHandsError(
+                "bad-range",
+                f"There are no bars {first} to {last}: this piece has bars 1 to {len(self.bars)}.",
+                "Choose some of them, in order.",
+            )
+        end = self.bars[last] if last < len(self.bars) else max(self.duration, self.bars[-1])
+        return self.bars[first - 1], end
 
 
 @dataclass(frozen=True)

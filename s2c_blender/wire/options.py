@@ -10,12 +10,17 @@ from .messages import DEFAULT_STEPS, Compatibility, Prior
 
 def add_prior(parser: argparse.ArgumentParser) -> None:
     """As in a Generate message; `recording`, `checkpoint` and `mano` are Paths or None."""
-    parser.add_argument("--prior", choices=get_args(Prior), default="planner", help="planner plays notes, s2c sound (planner)")
+    parser.add_argument(
+        "--prior",
+        choices=get_args(Prior),
+        default="planner",
+        help="whose motion: planner works it out from the notes, s2c generates it from the sound (planner)",
+    )
     parser.add_argument(
         "--recording",
         type=Path,
         metavar="FILE",
-        help="for a MIDI file: sound of it, to which it is aligned",
+        help="for a MIDI file: sound of it, to which it is aligned, and to which s2c listens",
     )
     parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: the folder that import-checkpoint wrote")
     parser.add_argument("--mano", type=Path, metavar="FILE", help="for s2c: your MANO_RIGHT.pkl, whose mean pose it builds on")
@@ -27,4 +32,14 @@ def add_prior(parser: argparse.ArgumentParser) -> None:
         choices=get_args(Compatibility),
         default="none",
         help="for s2c: reference does what the published scripts do, their slips included (none)",
+    )
+    parser.add_argument(
+        "--on-keys",
+        type=float,
+        default=1.0,
+        metavar="0..1",
+        help="for s2c: from fingers exactly as generated, with only the hands put over the keyboard, to on the keys (1)",
+    )
+    parser.add_argument(
+        "--raw", action="store_true", help="for s2c: the take as it is generated; no notes are found, and the keys stay at rest"
     )

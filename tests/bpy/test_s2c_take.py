@@ -54,6 +54,7 @@ def scene(tmp_path):
     settings = settings_of(bpy.context.scene)
     settings.piece, settings.folder = str(wav_files.recording(tmp_path / "music.wav", seconds=SECONDS)), str(tmp_path)
     settings.prior, settings.checkpoint, settings.steps = "s2c", str(tmp_path), 2
+    settings.raw = True
     yield bpy.context.scene
     registration.unregister()
 
@@ -185,14 +186,14 @@ def test_a_recording_goes_the_whole_way_by_the_backend_with_torch(scene, tmp_pat
     assert bpy.ops.s2c.generate() == {"FINISHED"}
     job = pump.current()
     assert job.phase is Phase.DONE and job.request.prior == "s2c" and job.request.audio_output is None
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint", "music.npz", "music.wav"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint", "music.wav", "music_raw.npz"]
     assert recording.read_bytes() == before
     is_a_whole_take_without_notes(scene, recording, seconds=SECONDS)
-    first, watched = (tmp_path / "music.npz").read_bytes(), []
+    first, watched = (tmp_path / "music_raw.npz").read_bytes(), []
     pump.watch_with(lambda job: watched.append(job.stage))
     assert bpy.ops.s2c.generate() == {"FINISHED"}  # again, by the same backend
     pump.watch_with(None)
-    assert "loading" not in watched and (tmp_path / "music.npz").read_bytes() == first
+    assert "loading" not in watched and (tmp_path / "music_raw.npz").read_bytes() == first
     assert cli_demo(tmp_path, recording) == ["scene.blend", "take.npz"]
 
 
@@ -200,7 +201,7 @@ def cli_demo(folder, recording):
     """The command line's way; what it writes."""
     out = folder / "out"
     mano = folder / "MANO_RIGHT.pkl"
-    task = ["demo", "--input", str(recording), "--out", str(out), "--no-render", "--prior", "s2c", "--steps", "2"]
+    task = ["demo", "--input", str(recording), "--out", str(out), "--no-render", "--prior", "s2c", "--steps", "2", "--raw"]
     assert cli.main(task) == 1  # no checkpoint
     task += ["--checkpoint", str(folder / "checkpoint"), "--compatibility", "reference", "--mano", str(mano)]
     assert cli.main(task) == 1 and not list(out.iterdir())  # no such file

@@ -58,13 +58,17 @@ def test_the_setup_command_goes_through_a_shell_whole(tmp_path):
         ("no suffix", "planner", None),
         ("a.WAV", "planner", None),
         ("a.mp3", "planner", None),
-        ("a.mid", "s2c", "for the planner"),
+        ("a.mid", "s2c", "to the planner"),
         ("a.flac", "s2c", None),
     ],
 )
 def test_which_file_goes_with_which_prior(piece, prior, words):
     said = mismatch(piece, prior)
     assert (said is None) if words is None else (said is not None and words in said)
+
+
+def test_a_midi_file_with_a_recording_of_it_is_for_s2c_too():
+    assert mismatch("a.mid", "s2c", "a.wav") is None
 
 
 @pytest.mark.parametrize(

@@ -137,3 +137,12 @@ def test_the_relaxed_pose_curls_every_finger_a_little_as_its_joints_do() -> None
     angles = np.linalg.norm(pose[1:], axis=-1)
     assert (angles > 0.05).all() and (angles < 0.6).all()
     np.testing.assert_allclose(pose[1:] @ axes.REST.T / angles[:, None], SKELETON.flexion[HandSide.RIGHT, 1:], atol=1e-12)
+
+
+def test_the_way_back_from_a_clip_gives_what_it_came_from() -> None:
+    random = np.random.default_rng(3)
+    turns, places = rotation.normalize(random.normal(size=(6, 2, 16, 4))), random.normal(size=(6, 2, 3))
+    wrist = np.array([0.09, 0.01, 0.02])
+    back = axes.as_right_hands(*axes.both_hands(turns, places, wrist=wrist), wrist=wrist)
+    np.testing.assert_allclose(rotation.to_matrix(back[0]), rotation.to_matrix(turns), atol=1e-12)
+    np.testing.assert_allclose(back[1], places, atol=1e-12)

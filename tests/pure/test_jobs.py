@@ -236,14 +236,14 @@ def test_the_backend_sees_the_staged_wheels_and_nothing_of_the_persons_path(tmp_
     ]
 
 
-@pytest.mark.parametrize("prior", ["planner", "s2c"])
+@pytest.mark.parametrize("prior", list(STAGES))
 def test_the_shares_of_the_stages_are_a_whole(prior):
     assert sum(STAGES[prior].values()) == pytest.approx(1.0)
 
 
 def test_the_stages_of_the_other_prior_have_shares_of_their_own():
-    job = Job(Generate("job1", "in.wav", "out.npz", prior="s2c", checkpoint="folder"))
-    shares = STAGES["s2c"]
+    job = Job(Generate("job1", "in.wav", "out.npz", prior="s2c", checkpoint="folder", raw=True))
+    shares = STAGES["raw"]
     job.hear(Progress("job1", "sampling", 1, 2))
     assert job.fraction == pytest.approx(1 - shares["saving"] - 0.5 * shares["sampling"])
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from backend import config, pipeline
+from backend.__main__ import main
 from backend.s2c.mano import read_mano
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
@@ -120,10 +121,36 @@ def test_bad_input_is_refused_before_any_work_and_loses_nothing(tmp_path, no_wor
         {"octave": 1.0},
         {"steps": 0},
         {"prior": "s2c", "steps": 1001},
+        {"on_keys": 1.5},
+        {"on_keys": -0.1},
     ],
 )
 def test_senseless_settings_are_refused_with_what_would_make_sense(tmp_path, no_work, bad):
     assert "Choose one from" in refused(request(tmp_path, tmp_path / "piece.mid", **bad), "bad-setting").hint
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [({"raw": True}, "raw"), ({"begin": 1.0}, "one end"), ({"begin": 1.0, "end": 3.0}, "no take")],
+)
+def test_what_does_not_go_together_is_refused(tmp_path, no_work, bad, words):
+    piece = midi_files.piece(tmp_path / "piece.mid")
+    assert words in refused(request(tmp_path, piece, **bad), "bad-setting").message
+
+
+def test_bars_of_a_take_are_made_anew_and_the_rest_is_kept(tmp_path):
+    piece = midi_files.piece(tmp_path / "piece.mid", notes=24)
+    take, other = tmp_path / "take.npz", tmp_path / "other.npz"
+    assert main(["generate", str(piece), "-o", str(take), "--seed", "4"]) == 0
+    assert main(["anew", str(take), "--bars", "2-3", "--seed", "5", "--style", "0.9", "-o", str(other)]) == 0
+    before, after = Clip.load(take), Clip.load(other)
+    assert before.score.bars == pytest.approx([0.0, 2.0, 4.0, 6.0]) and after.score == before.score
+    kept = (before.times < 1.99) | (before.times > 6.02)
+    np.testing.assert_array_equal(after.rotation[kept], before.rotation[kept])
+    assert (after.rotation != before.rotation).any()
+    assert after.made["seed"] == 4 and after.made["again"][0]["seed"] == 5 and after.made["input"] == "piece.mid"
+    assert main(["anew", str(take), "--bars", "9", "-o", str(other)]) == 1
+    assert main(["anew", str(take), "--between", "1", "1.5", "-o", str(other)]) == 1
 
 
 def test_a_recording_is_refused_in_words_where_nothing_can_hear_its_notes(tmp_path, no_work, monkeypatch):
@@ -220,7 +247,7 @@ def test_a_mano_file_that_is_none_is_refused_before_any_work(tmp_path, full_leve
 
 def test_a_midi_file_is_no_recording_for_s2c(tmp_path, full_level):
     error = refused(listening(tmp_path, midi_files.piece(tmp_path / "a.wav")), "not-sound")
-    assert "MIDI" in error.message and "planner" in error.hint
+    assert "MIDI" in error.message and "planner" in error.hint and "beside" in error.hint
 
 
 def test_a_long_recording_brings_a_warning_before_the_work_and_can_be_cancelled_while_it_is_read(tmp_path, full_level):
@@ -230,7 +257,7 @@ def test_a_long_recording_brings_a_warning_before_the_work_and_can_be_cancelled_
         file.writeframes(bytes([128]) * 8000 * 1860)
     listener = Listening(stop_at="reading")
     with pytest.raises(Cancelled):
-        pipeline.generate(listening(tmp_path, recording, steps=20), listener)
+        pipeline.generate(listening(tmp_path, recording, steps=20, raw=True), listener)
     assert [warning.code for warning in listener.warnings] == ["long-piece"]
     assert "0 h 31 min: 20 steps" in listener.warnings[0].message and "1.5 GB" in listener.warnings[0].message
     assert listener.stages == ["reading", "reading"]  # the first block and no more

@@ -16,11 +16,11 @@ from smplx.vertex_ids import vertex_ids  # noqa: E402
 from backend import config  # noqa: E402
 from backend.__main__ import main  # noqa: E402
 from backend.perform import kinematics  # noqa: E402
-from backend.s2c import axes, take  # noqa: E402
+from backend.s2c import axes, take_clip  # noqa: E402
+from backend.s2c.config import POSITION_SCALE  # noqa: E402
 from backend.s2c.hand_model import own_hand  # noqa: E402
 from backend.s2c.mano import Mano, read_mano  # noqa: E402
 from backend.s2c.mesh import HandLayer  # noqa: E402
-from backend.s2c.position import POSITION_SCALE  # noqa: E402
 from s2c_blender.motion import anatomy, rotation  # noqa: E402
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig, skin  # noqa: E402
 from s2c_blender.motion.skeleton import forward  # noqa: E402
@@ -135,21 +135,21 @@ def test_a_clip_on_mano_is_manos_layer_in_the_clips_axes(mano: Mano) -> None:
     assert np.abs(vertices - ours.vertices[:, HandSide.RIGHT]).max() < EXACT
 
 
-def sampled(frames: int, seed: int = 4) -> take.Sampled:
+def sampled(frames: int, seed: int = 4) -> take_clip.Sampled:
     """Slow curves, as a model would give them."""
     random, time = np.random.default_rng(seed), np.linspace(0.0, 2.0, frames)[None, :, None]
 
     def curves(width: int, size: float) -> np.ndarray:
         return size * np.sin(random.uniform(0.5, 3.0, (2, 1, width)) * time + random.uniform(0, 6, (2, 1, width)))
 
-    return take.Sampled(pose=curves(48, 0.1), positions=curves(3, 0.2))
+    return take_clip.Sampled(pose=curves(48, 0.1), positions=curves(3, 0.2))
 
 
 def test_a_mirrored_take_gives_a_mirrored_clip(mano: Mano) -> None:
     one = sampled(60)
-    other = take.Sampled(one.pose[::-1], one.positions[::-1])
+    other = take_clip.Sampled(one.pose[::-1], one.positions[::-1])
     for convention in (axes.HandConvention(), mano.convention):
-        clips = [take.to_clip(hands, fps=30.0, convention=convention) for hands in (one, other)]
+        clips = [take_clip.to_clip(hands, fps=30.0, convention=convention) for hands in (one, other)]
         turns = rotation.mirror(clips[0].rotation)[:, ::-1]
         assert np.abs(np.abs(np.sum(turns * clips[1].rotation, axis=-1)) - 1.0).max() < 1e-5
         assert np.abs((clips[0].translation * axes.MIRROR)[:, ::-1] - clips[1].translation).max() < 1e-6
@@ -158,7 +158,7 @@ def test_a_mirrored_take_gives_a_mirrored_clip(mano: Mano) -> None:
 def test_a_takes_places_are_metres_from_the_middle_of_the_picture() -> None:
     times = np.linspace(-0.2, 0.2, 90)
     positions = np.broadcast_to(times[:, None], (2, 90, 3))
-    clip = take.to_clip(take.Sampled(np.zeros((2, 90, 48)), positions), fps=30.0)
+    clip = take_clip.to_clip(take_clip.Sampled(np.zeros((2, 90, 48)), positions), fps=30.0)
     moved = clip.translation[-1] - clip.translation[0]
     expected = np.array(POSITION_SCALE) * 0.4 * [1.0, -1.0, -1.0]
     np.testing.assert_allclose(moved[HandSide.RIGHT], expected, atol=1e-4)
@@ -168,8 +168,8 @@ def test_a_takes_places_are_metres_from_the_middle_of_the_picture() -> None:
 
 
 def test_the_mean_pose_of_the_mano_file_is_added(mano: Mano) -> None:
-    nothing = take.Sampled(np.zeros((2, 30, 48)), np.zeros((2, 30, 3)))
-    clip = take.to_clip(nothing, fps=30.0, convention=mano.convention)
+    nothing = take_clip.Sampled(np.zeros((2, 30, 48)), np.zeros((2, 30, 3)))
+    clip = take_clip.to_clip(nothing, fps=30.0, convention=mano.convention)
     mean = rotation.from_matrix(axes.REST @ rotation.to_matrix(rotation.from_axis_angle(mano.convention.mean_pose)) @ axes.REST.T)
     right = clip.rotation[5, HandSide.RIGHT, 1:]
     assert np.abs(np.abs(np.sum(right * mean[1:], axis=-1)) - 1.0).max() < 1e-6

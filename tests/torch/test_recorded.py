@@ -14,11 +14,11 @@ from safetensors.torch import load  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from backend.s2c.audio_encoder import AudioEncoder, normalise  # noqa: E402
-from backend.s2c.config import DenoiserConfig, PositionConfig, TransformerConfig  # noqa: E402
+from backend.s2c.config import POSITION_SCALE, DenoiserConfig, PositionConfig, TransformerConfig  # noqa: E402
 from backend.s2c.denoiser import Descent, HandCondition, HandDenoiser  # noqa: E402
 from backend.s2c.losses import position_losses  # noqa: E402
 from backend.s2c.masks import causal_bias  # noqa: E402
-from backend.s2c.position import POSITION_SCALE, PositionPredictor  # noqa: E402
+from backend.s2c.position import PositionPredictor  # noqa: E402
 from backend.s2c.published_names import translate  # noqa: E402
 from backend.s2c.schedule import NoiseSchedule  # noqa: E402
 from backend.s2c.scheduler import AncestralScheduler  # noqa: E402

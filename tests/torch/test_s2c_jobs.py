@@ -5,6 +5,7 @@ import gc
 import os
 import time
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,11 +14,15 @@ torch = pytest.importorskip("torch", reason="torch is installed for Python 3.11 
 
 from backend import pipeline  # noqa: E402
 from backend.kept_model import KeptModel  # noqa: E402
+from backend.listen.synth import render_score  # noqa: E402
+from backend.score import read_midi  # noqa: E402
+from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig  # noqa: E402
+from s2c_blender.motion.skeleton import pad_points  # noqa: E402
 from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.errors import Cancelled, PianoHandsError  # noqa: E402
 from s2c_blender.wire.keyboard import STANDARD_OCTAVE  # noqa: E402
 from s2c_blender.wire.messages import Failed, Finished, Generate, JobCancelled, Progress  # noqa: E402
-from tests import tiny_s2c, wav_files  # noqa: E402
+from tests import midi_files, tiny_s2c, wav_files  # noqa: E402
 from tests.mano_files import mano_arrays, published, python2_pickle  # noqa: E402
 from tests.served import Server  # noqa: E402
 
@@ -69,6 +74,7 @@ def models():
 
 def asked(given, tmp_path, **changes):
     values = {"output": str(tmp_path / "take.npz"), "prior": "s2c", "steps": STEPS, "checkpoint": str(given / "checkpoint")}
+    values |= {"raw": True}
     return Generate("job1", str(given / "piece.wav"), **(values | changes))
 
 
@@ -85,6 +91,53 @@ def test_a_recording_becomes_a_clip_without_notes(given, models, tmp_path):
     assert clip.made["prior"] == "s2c" and clip.made["seed"] == 5 and clip.made["steps"] == STEPS
     assert clip.made["input"] == "piece.wav" and clip.made["checkpoint"] == "checkpoint" and clip.made["version"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["take.npz"]
+
+
+@pytest.fixture(scope="module")
+def piece(given):
+    """A MIDI file, and its sound."""
+    score = read_midi(midi_files.piece(given / "piece.mid", notes=24, seconds_apart=0.25))
+    render_score(score, given / "played.wav", sample_rate=16000)
+    return given / "piece.mid"
+
+
+class Warned(Heard):
+    """Listens to warnings, too."""
+
+    def __init__(self):
+        super().__init__()
+        self.warnings = {}
+
+    def warn(self, warning):
+        self.warnings[warning.code] = warning.message
+
+
+def test_with_a_midi_file_of_it_the_keys_move_and_the_hands_play_them(given, models, tmp_path, piece):
+    heard = Warned()
+    changes = {"input": str(piece), "recording": str(given / "played.wav"), "raw": False}
+    take = pipeline.generate(replace(asked(given, tmp_path, seed=2), **changes), heard, models)
+    clip = Clip.load(take)
+    assert len(clip.score.notes) == 24 and clip.fingering.played.all() and len(clip.score.bars) > 1
+    assert clip.made["prior"] == "s2c" and clip.made["seed"] == 2 and clip.made["on_keys"] == 1.0
+    assert clip.made["recording"] == "played.wav" and clip.made["input"] == "piece.mid"
+    # A model of random numbers goes where it likes: that is found out, and said.
+    assert set(clip.made["registration"]) == {"right", "left"}
+    assert "confidence" in heard.warnings["not-registered"] and "aligned" in heard.warnings
+    tips = pad_points(hand_skeleton(load_hand_rig()), clip.rotation, clip.translation)[..., 2].min(axis=-1)
+    note = clip.fingering
+    frames = np.rint((note.strike - clip.start) * clip.rate).astype(int) + 1
+    reached = tips[frames, note.hand, note.finger - 1]
+    assert np.quantile(reached, 0.9) < 0.008  # at or below the tops of their keys
+
+    part = replace(
+        asked(given, tmp_path, seed=3), input=str(take), recording=str(given / "played.wav"), begin=2.0, end=4.0, raw=False
+    )
+    again = Clip.load(pipeline.generate(replace(part, output=str(tmp_path / "again.npz")), heard, models))
+    kept = (clip.times < 1.99) | (clip.times > 4.02)
+    np.testing.assert_array_equal(again.rotation[kept], clip.rotation[kept])
+    np.testing.assert_array_equal(again.translation[kept], clip.translation[kept])
+    assert not np.array_equal(again.rotation, clip.rotation)
+    assert again.made["again"] == [{"begin": 2.0, "end": 4.0, "seed": 3, "prior": "s2c"}] and again.made["seed"] == 2
 
 
 def test_progress_counts_every_window_of_every_step(given, models, tmp_path):
@@ -245,7 +298,7 @@ def test_served_what_is_wrong_is_said_and_the_next_job_works(server, given, tmp_
         server.say(asked(given, tmp_path, **changes))
         failed = outcome(server)[2]
         assert isinstance(failed, Failed) and failed.code == code and failed.hint
-    server.say(Generate("job1", str(tmp_path / "notes.wav"), str(tmp_path / "t.npz"), prior="s2c", checkpoint=str(given)))
+    server.say(Generate("job1", str(tmp_path / "notes.wav"), str(tmp_path / "t.npz"), prior="s2c", checkpoint=str(given), raw=True))
     assert outcome(server)[2].code == "not-sound"
 
 
