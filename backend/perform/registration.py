@@ -137,7 +137,7 @@ def seen_at(motion: Motion, onset: Array) -> tuple[Array, Array]:
 
 
 def seen_fingers(motion: Motion, score: Score, fits: tuple[HandFit, HandFit], keyboard: Keyboard) -> Array:
-    """(N, H, 5) probability that each finger of each hand strikes a note, were it that hand's: by where it is and whether it goes down.
+    """(N, H, 5) probability that each finger of each hand strikes a note, were it that hand's: by its place and its going down.
 
     What is missing to one says that none is seen to: a wrong note, the other hand's, a hand that could not be registered.
     """

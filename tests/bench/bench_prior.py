@@ -4,8 +4,8 @@
 python -m tests.bench.bench_prior FOLDER [--seconds 30] [--every 5] [--wrong 0.05] [--json FILE]
 
 No trained weights are needed: each piece is played by the planner, filmed by the camera of S2C's data (as a perfect S2C would give
-it back) and laid on the keys again. `before` is that motion over the keys, not solved. Each piece runs in a process of its own. The last columns are seconds on the
-clock and of processor time, for all of fingering, registration and solve, a second of music.
+it back) and laid on the keys again. `before` is that motion over the keys, not solved. Each piece runs in a process of its own.
+The last columns are seconds on the clock and of processor time, for fingering, registration and solve, a second of music.
 """
 
 import argparse
