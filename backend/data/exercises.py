@@ -49,10 +49,10 @@ def exercise(random: np.random.Generator, seconds: float) -> tuple[str, Score]:
     kind = str(random.choice(list(_KINDS)))
     right, left = _KINDS[kind](room)
     lot = random.uniform()
-    if lot < 0.08:  # one hand alone
-        right = []
+    if lot < 0.08:  # one hand alone but for its first strike: a file of one track does not say whose it is
+        right = right[:1]
     elif lot < 0.16:
-        left = []
+        left = left[:1]
     notes = [*_notes(right, HandSide.RIGHT, tempo, room.beats), *_notes(left, HandSide.LEFT, tempo, room.beats)]
     return kind, Score(_apart(notes))
 

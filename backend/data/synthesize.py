@@ -124,7 +124,7 @@ def make(folder: Path, number: int, recipe: Recipe) -> dict[str, Any]:
         "camera": {name: value for name, value in asdict(camera).items() if name != "convention"},
     }
     _write(place.made, json.dumps(about))
-    return about
+    return json.loads(json.dumps(about))  # as it is read later
 
 
 def numbers(folder: Path) -> Iterator[int]:
