@@ -14,7 +14,7 @@ from .errors import PianoHandsError
 from .keyboard import STANDARD_OCTAVE
 
 #: Raised by one whenever a message changes; both sides must say the same number.
-PROTOCOL = 4
+PROTOCOL = 5
 
 #: Of S2C's sampler, DPM-Solver++: the fewest within a degree rms of 1000 steps of DDIM (tests/bench/bench_samplers.py).
 DEFAULT_STEPS = 16
