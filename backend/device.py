@@ -12,8 +12,8 @@ from s2c_blender.wire.errors import PianoHandsError
 
 @dataclass(frozen=True)
 class Device:
-    """`precision` is that of encoders and position predictors, whose one answer must have the digits for millimetres; `denoiser` that
-    of the denoiser, which is asked anew at every step, if it is another. Sampling itself always works in single precision."""
+    """`precision` is that of encoders and position predictors, whose one answer must have the digits for millimetres; `denoiser`
+    that of the denoiser, asked anew at every step, if it is another. Sampling itself always works in single precision."""
 
     torch: torch.device
     precision: torch.dtype  # pyright: ignore[reportInvalidTypeForm] - the field above is named torch

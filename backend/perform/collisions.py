@@ -20,11 +20,10 @@ _SOFT = 0.92  # skin gives way: a capsule's share of the flesh's half thickness
 _JOINT = 1.05  # the same at a last joint: bent, its skin stands out
 _TIP = 0.6  # where along a last phalanx its flesh is that thick
 _KEYS = 2.0  # how much harder keys are than skin
-_HANDS = 0.3  # and the other hand softer for what would move this one: it must not push fingers off their keys
 _WRIST = 6  # degrees of freedom that come first: the hand's place and turns
 _FREE = 0.0004  # metres that a last joint stays above the keys' tops
 _NEAR = 0.26  # metres between wrists within which hands can touch
-_OVER = 0.012  # metres by which the hand that goes over counts as higher,
+_OVER = 0.020  # metres by which the hand that goes over counts as higher,
 _BESIDE = 0.012  # and by which hands that are not crossed count as farther apart
 _IN_ORDER = 0.003  # metres by which neighbouring fingers count as farther apart: they do not change places
 
@@ -62,12 +61,12 @@ class Collisions:
         sideways = np.einsum("hfpi,hfi->hfp", skeleton.pads, skeleton.flexion[:, chains[:, 2]])
         self.half_width, self.thick = 0.5 * np.ptp(sideways, axis=-1), self.radius[:, 2:15:3]  # (H, 5) of last phalanges
 
-    def add(self, posed: kinematics.Posed, free: NDArray[np.bool_], system: System) -> None:
-        """Add normal equations of all overlaps. free (N, H, 5): fingers that press no key."""
+    def add(self, posed: kinematics.Posed, free: NDArray[np.bool_], upper: Array, system: System) -> None:
+        """Add normal equations of all overlaps. free (N, H, 5): fingers that press no key; upper (N,): see `Targets`."""
         ends = self._ends(posed)
         self._above_keys(posed, system)
         self._within(posed, ends, system)
-        self._between(posed, ends, free, system)
+        self._between(posed, ends, free, upper, system)
 
     def _above_keys(self, posed: kinematics.Posed, system: System) -> None:
         """Middle and last joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses
@@ -139,7 +138,9 @@ class Collisions:
         rows -= self._rows(posed, (frame, hand, _SECOND[pair]), there, direction)
         self.soft.add(system, (frame, hand), rows, distance[short] - allowed[hand, pair])
 
-    def _between(self, posed: kinematics.Posed, ends: tuple[Array, Array], free: NDArray[np.bool_], system: System) -> None:
+    def _between(
+        self, posed: kinematics.Posed, ends: tuple[Array, Array], free: NDArray[np.bool_], upper: Array, system: System
+    ) -> None:
         """The other hand counts as standing still; each gives way by half."""
         wrists = posed.wrist[:, HandSide.RIGHT] - posed.wrist[:, HandSide.LEFT]
         close = np.flatnonzero(np.linalg.norm(wrists, axis=-1) < _NEAR)
@@ -158,9 +159,9 @@ class Collisions:
             return
         frame, first, second = close[which[short]], first[short], second[short]
         here, there = here[short], there[short]
-        # The hand that reaches further in goes over the other one; crossed thumbs go back the way they came.
+        # One hand goes over the other; crossed thumbs go back the way they came.
         push = here - there
-        push[:, 2] += np.where(wrists[frame, 1] > 0.0, _OVER, -_OVER)
+        push[:, 2] += _OVER * upper[frame]
         push[:, 0] += np.where(wrists[frame, 0] > 0.0, _BESIDE, -_BESIDE)
         _, direction = _unit(push)
         overlap = distance[short] - allowed[first, second]
@@ -173,7 +174,7 @@ class Collisions:
             rows = self._rows(posed, (frame, hand, capsule), point, away)
             alone = (_LINK[capsule] != _PALM) & free[frame, hand, _FINGER[capsule]]
             rows[alone, :_WRIST] = 0.0  # such a finger gives way by itself, so its hand stays with its keys
-            self.soft.add(system, (frame, hand), rows, share * overlap, hardness=np.where(alone, 1.0, _HANDS))
+            self.soft.add(system, (frame, hand), rows, share * overlap)
 
     def _rows(self, posed: kinematics.Posed, which: tuple[Index, Index, Index], point: Array, direction: Array) -> Array:
         """(M, D): how far points (M, 3) on capsules `which` go along their directions (M, 3)."""

@@ -196,10 +196,10 @@ def from_rotations(skeleton: HandSkeleton, rotations: Array) -> Array:
 def _wrist_angles(turns: Array) -> Array:
     """Abduction, flexion, supination (F, H, 3) of matrices (F, H, 3, 3) that are yaw, then pitch, then roll."""
     sign = np.array([1.0, -1.0])
-    yaw = np.arctan2(-turns[..., 0, 1], turns[..., 1, 1])
+    yaw: Array = np.arctan2(-turns[..., 0, 1], turns[..., 1, 1])
     pitch = np.arctan2(turns[..., 2, 1], np.hypot(turns[..., 0, 1], turns[..., 1, 1]))
     roll = np.arctan2(-turns[..., 2, 0], turns[..., 2, 2])
-    return np.stack([sign * yaw, -1.0 * pitch, sign * roll], axis=-1)
+    return np.stack([np.multiply(sign, yaw), np.negative(pitch), np.multiply(sign, roll)], axis=-1)
 
 
 def _turn_about(turns: Array, axes: Array) -> Array:

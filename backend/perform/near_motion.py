@@ -27,6 +27,8 @@ _BLOCK = 2048  # frames that are not solved, at a time
 _KNOTS = 15.0  # a second, of the wrist's height
 _HEIGHT_SPREAD = 0.003  # metres: how exactly a strike says how high its wrist is
 _HEIGHT_ACCELERATION = 1.5  # m/s2 that count as much
+_HELD = 0.3  # seconds from a strike in which it says that, at most
+_BESIDE = 0.1  # seconds before and after a stroke that are no rest
 _LEAD_IN, _LEAD_OUT = 0.6, 0.4  # seconds over which the planner's way in becomes the motion, and the motion its way out
 _IDLE_SPREAD = 0.040  # metres, in place of the planner's wish for a height
 _PREPARE_SPREAD = 0.012
@@ -102,7 +104,7 @@ class NearMotion:
         y = self.wrists_y(part.side, strike) + tip[:, 1]
         bottom = keyboard.top[key] - keyboard.dip[key] * (BALANCE_Y - y) / (BALANCE_Y - keyboard.front[key])
         wish = bottom - tip[:, 2] - self.plan.wrists[frame, part.side, 2]
-        return self._smooth(strike, np.minimum(part.strokes.leave, strike + 0.3), wish)
+        return self._smooth(part, strike, wish)
 
     def wrists_y(self, side: HandSide, times: Array) -> Array:
         """(n,) depth of a wrist over the keys."""
@@ -114,11 +116,18 @@ class NearMotion:
     def _frame(self, times: Array) -> NDArray[np.intp]:
         return np.clip(np.rint((times - self.times[0]) * self.rate), 0, self.frames - 1).astype(np.intp)
 
-    def _smooth(self, begin: Array, end: Array, wish: Array) -> Array:
-        """(F,) a smooth way through wishes that each hold for a while; what is far off pulls little."""
+    def _smooth(self, part: Part, begin: Array, wish: Array) -> Array:
+        """(F,) a smooth way through wishes that each hold for a while; what is far off pulls little. In rests the hand stays as
+        high as its fingers need.
+        """
         knots = np.arange(self.times[0], self.times[-1] + 2.0 / _KNOTS, 1.0 / _KNOTS)
         first = np.searchsorted(knots, begin - 0.5 / _KNOTS)
-        last = np.maximum(np.searchsorted(knots, end), first + 1)
+        last = np.maximum(np.searchsorted(knots, np.minimum(part.strokes.leave, begin + _HELD)), first + 1)
+        above = fingertips.CLEARANCE - self.motion.tips(knots)[:, part.side, :, 2].min(axis=-1)
+        above -= self.plan.wrists[self._frame(knots), part.side, 2]
+        resting = np.ones(len(knots), dtype=bool)
+        for touch, up in zip(part.strokes.touch, part.strokes.up, strict=True):
+            resting[slice(*np.searchsorted(knots, (touch - _BESIDE, up + _BESIDE)))] = False
         path = np.full(len(knots), np.median(wish))
         for _ in range(3):
             weight = np.full(len(knots), 1e-3)
@@ -128,6 +137,9 @@ class NearMotion:
                 share = _HEIGHT_SPREAD**-2 / np.maximum(1.0, off / (2.0 * _HEIGHT_SPREAD))
                 weight[first[k] : last[k]] += share
                 total[first[k] : last[k]] += share * wish[k]
+            low = resting & (path < above)
+            weight[low] += _HEIGHT_SPREAD**-2
+            total[low] += _HEIGHT_SPREAD**-2 * above[low]
             smoothness = np.array([(_KNOTS**2 / _HEIGHT_ACCELERATION) ** 2])
             path = block_solver.solve_diagonal(weight[:, None], smoothness, total[:, None], lambda: None)[:, 0]
         return hermite(self.times, knots, path, np.gradient(path, knots))

@@ -129,7 +129,7 @@ class Plan:
         self.wrists = wrist_path.wrist_paths(
             self.hands, self.posture, keyboard=setting.keyboard, take=setting.take, weight=setting.manner.weight, look=look
         )  # (F, H, 6)
-        self.close = wrist_path.give_way(self.wrists, rate=self.rate)  # (F,)
+        self.close, self.upper = wrist_path.give_way(self.wrists, rate=self.rate)  # (F,) each
 
     def section(self, first: int, last: int) -> tuple[Array, Targets]:
         """Frames first to last: the prior (F, H, D), poses near which the solve stays, and the fingertips' targets."""
@@ -143,6 +143,7 @@ class Plan:
         prior[..., anatomy.index("thumb1 abduction")] -= wrist_path.FOLD * self.close[frames, None]
         hands = [part.near(take.times[0], take.times[-1]) for part in self.hands]
         targets = fingertips.fingertip_targets(hands, self.motion, keyboard=setting.keyboard, take=take, lift=setting.manner.lift)
+        targets.upper[:] = self.upper[frames]
         push = enslaving.follow_neighbours(targets, idle_weight=fingertips.IDLE_SPREAD**-2, hover=fingertips.HOVER)
         prior[..., _KNUCKLES] -= push[..., 1:] / enslaving.LEVER
         fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2])

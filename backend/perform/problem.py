@@ -104,7 +104,7 @@ class Problem:
         across = np.swapaxes(rows, -1, -2)
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
-        self.collisions.add(posed, self.own < 0, (matrix, slope))
+        self.collisions.add(posed, self.own < 0, self.targets.upper, (matrix, slope))
         self.collisions.beside_black(posed, self.targets.keyboard, self.on_black, (matrix, slope))
         if iteration >= settings.skin_from:
             self.walls.add(posed, self.targets, self.own, (matrix, slope))

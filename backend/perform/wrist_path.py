@@ -31,7 +31,9 @@ _TURN_SHARE = 0.35  # of the forearm's direction that the hand follows; the rest
 _IDLE_WEIGHT = 1.0 / 0.03**2  # of an idle hand's wish to be out of the other one's way; what weighs less is idle
 _ROOM, _ROOM_FADE = 0.19, 0.09  # distance of the wrists, sideways, at which hands begin to be in each other's way
 _ROOMY = 0.22  # and to which an idle one makes room
-_OVER_BY = 0.012, 0.050  # metres by which the upper hand goes in and up
+_OVER_BY = 0.040, 0.050  # metres by which the upper hand goes in (the lower one out as much) and up
+_INWARDS = 0.01  # metres by which a hand is clearly further in
+_CHANGE = 2.0  # seconds of the wrong hand being over that are better than changing places right above each other
 FOLD = np.radians(14)  # of the thumbs
 
 
@@ -134,15 +136,16 @@ def _turn_out(side: HandSide, place: Array) -> Array:
     return np.clip(_TURN_SHARE * towards_thumb, -0.35, 0.35)
 
 
-def give_way(wrists: Array, *, rate: float) -> Array:
-    """Where hands come close, the one further in goes over, the other back. Changes wrists (F, H, 6).
+def give_way(wrists: Array, *, rate: float) -> tuple[Array, Array]:
+    """Where hands come close, one goes over, the other back. Changes wrists (F, H, 6).
 
-    Returns how close they are (F,), 0 to 1: thumbs should fold in by that share of `FOLD`.
+    Returns how close they are (F,), 0 to 1: thumbs should fold in by that share of `FOLD`; and which is the upper one (F,),
+    from 1 (the right hand) to -1 (the left).
     """
     between = wrists[:, HandSide.RIGHT, :2] - wrists[:, HandSide.LEFT, :2]
     close = np.clip((_ROOM - np.abs(between[:, 0])) / _ROOM_FADE, 0.0, 1.0)
     if not close.any():
-        return close
+        return close, np.zeros_like(close)
     kernel = np.hanning(2 * int(0.25 * rate) + 1)
     kernel /= kernel.sum()
 
@@ -150,10 +153,37 @@ def give_way(wrists: Array, *, rate: float) -> Array:
         half = len(kernel) // 2
         return np.convolve(np.pad(values, half, mode="edge"), kernel, mode="valid")
 
-    close = even(ease(close))
-    upper = even(np.tanh(even(between[:, 1]) / 0.01))  # 1: the right hand over, -1: the left
+    close = even(_widened(ease(close), len(kernel) // 2))
+    upper = even(_upper(close, even(between[:, 1]), rate))
     for side, sign in ((HandSide.RIGHT, 1.0), (HandSide.LEFT, -1.0)):
         over = close * sign * upper
         wrists[:, side, 1] += _OVER_BY[0] * over
         wrists[:, side, 2] += _OVER_BY[1] * np.maximum(over, 0.0)
-    return close
+    return close, upper
+
+
+def _widened(values: Array, by: int) -> Array:
+    """The highest within `by` frames to either side."""
+    padded = np.pad(values, by, mode="edge")
+    return np.lib.stride_tricks.sliding_window_view(padded, 2 * by + 1).max(axis=-1)
+
+
+def _upper(close: Array, inwards: Array, rate: float) -> Array:
+    """1 where the right hand goes over, -1 where the left one does: the one that is further in for most of the time, and never
+    changed while hands are in each other's way, for then they would pass through each other. All (F,).
+
+    inwards: metres by which the right wrist is further in. The best of all ways through two states (Viterbi).
+    """
+    wish = close * np.tanh(inwards / _INWARDS) / rate  # seconds of being right
+    change = _CHANGE * close
+    right = left = 0.0  # what the best way is worth that ends with that hand over
+    turned = np.zeros((len(close), 2), dtype=bool)  # whether it came from the other one
+    for frame, (worth, price) in enumerate(zip(wish.tolist(), change.tolist(), strict=True)):
+        turned[frame] = left - price > right, right - price > left
+        right, left = max(right, left - price) + worth, max(left, right - price) - worth
+    upper = np.empty(len(close))
+    over = int(left > right)
+    for frame in range(len(close) - 1, -1, -1):
+        upper[frame] = 1.0 - 2.0 * over
+        over ^= int(turned[frame, over])
+    return upper

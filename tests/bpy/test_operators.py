@@ -15,6 +15,8 @@ from s2c_blender.jobs.job import Phase  # noqa: E402
 from s2c_blender.ops.generate import in_the_way  # noqa: E402
 from s2c_blender.ops.report import report_text  # noqa: E402
 from s2c_blender.properties import settings_of  # noqa: E402
+from s2c_blender.scene.audio import sound_strip  # noqa: E402
+from s2c_blender.wire.clip import Clip  # noqa: E402
 from tests import midi_files  # noqa: E402
 
 
@@ -228,3 +230,27 @@ def test_the_command_line_says_what_is_wrong_without_a_traceback(tmp_path, capsy
     assert "There is no file" in (said := capsys.readouterr().err) and "Traceback" not in said
     assert cli.main(["demo", "--input", str(midi_files.truncated(tmp_path / "t.mid")), "--out", str(tmp_path / "out")]) == 1
     assert "ends in the middle" in (said := capsys.readouterr().err) and "Traceback" not in said
+
+
+def test_bars_of_the_take_are_made_anew_beside_it_and_heard_as_before(scene, tmp_path):
+    settings = settings_of(scene)
+    assert not bpy.ops.s2c.make_anew.poll()
+    settings.piece = str(midi_files.piece(tmp_path / "piece.mid", notes=20))
+    assert bpy.ops.s2c.generate() == {"FINISHED"}
+    first = Path(scene["s2c_take"])
+    settings.part_first, settings.part_last, settings.part_seed = 2, 2, 6
+    assert bpy.ops.s2c.make_anew() == {"FINISHED"}
+    second = Path(scene["s2c_take"])
+    assert (first.name, second.name) == ("piece.npz", "piece-2.npz") and first.exists()
+    before, after = Clip.load(first), Clip.load(second)
+    kept = (before.times < 1.99) | (before.times > 4.02)
+    assert (after.rotation[kept] == before.rotation[kept]).all() and (after.rotation != before.rotation).any()
+    assert after.made["again"][0]["seed"] == 6
+    assert Path(bpy.path.abspath(sound_strip(scene).sound.filepath)) == tmp_path / "piece.wav"
+    settings.part_by, settings.part_begin, settings.part_end = "SECONDS", 1.0, 1.5
+    with pytest.raises(RuntimeError, match="Choose more"):
+        bpy.ops.s2c.make_anew()
+    settings.part_by, settings.part_last = "BARS", 99
+    with pytest.raises(RuntimeError, match="bars 1 to 3"):
+        bpy.ops.s2c.make_anew()
+    assert Path(scene["s2c_take"]) == second and sorted(tmp_path.glob("*.npz")) == [second, first]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the panel shows, in each state of the backend: drawn onto a layout that writes down what it is given."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from s2c_blender import registration  # noqa: E402
 from s2c_blender.jobs import pump  # noqa: E402
 from s2c_blender.jobs.job import Job, Phase  # noqa: E402
 from s2c_blender.properties import settings_of  # noqa: E402
-from s2c_blender.ui import panel, prior  # noqa: E402
+from s2c_blender.ui import panel, part, prior  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
 from s2c_blender.wire.messages import PROTOCOL, Generate, Hello  # noqa: E402
 
@@ -101,6 +102,7 @@ def test_a_backend_with_torch_offers_the_choice_and_s2c_its_fields(scene, prefer
     layout = drawn(scene)
     assert layout.fields[:5] == ["piece", "prior", "checkpoint", "mano", "steps"] and "as_published" in layout.fields
     assert "style" not in layout.fields and "s2c.generate" in layout.operators
+    assert {"on_keys", "raw"} <= set(layout.fields)
     assert layout.labels == []
 
 
@@ -156,6 +158,31 @@ def test_sampling_shows_its_stage_and_a_failure_its_sentence(scene, preferences,
     assert job.phase is Phase.FAILED
     layout = drawn(scene, panel.S2C_PT_main)
     assert {"There is no checkpoint.", "Give the folder."} <= set(layout.labels) and "s2c.copy_report" in layout.operators
+
+
+def test_s2c_says_that_it_hears_notes_and_takes_a_recording_beside_a_midi_file(scene, preferences):
+    settings = settings_of(scene)
+    settings.prior, settings.piece = "s2c", "a.wav"
+    preferences(Path("python"), replace(FULL, missing_to_hear=("transkun",)))
+    assert "lacks transkun" in drawn(scene, panel.S2C_PT_main).said
+    settings.raw = True
+    assert "transkun" not in drawn(scene, panel.S2C_PT_main).said
+    settings.raw, settings.piece = False, "a.mid"
+    layout = drawn(scene, panel.S2C_PT_main)
+    assert "recording" in layout.fields and "to the planner" in layout.said
+    settings.recording = "a.wav"
+    assert "planner" not in drawn(scene, panel.S2C_PT_main).said
+
+
+def test_a_part_of_a_take_can_be_named_by_bars_or_seconds(scene, preferences):
+    preferences(None, None)
+    assert not part.S2C_PT_part.poll(SimpleNamespace(scene=scene))
+    scene["s2c_take"] = "a.npz"
+    assert part.S2C_PT_part.poll(SimpleNamespace(scene=scene))
+    assert drawn(scene, part.S2C_PT_part).fields == ["part_by", "part_first", "part_last", "part_seed"]
+    settings_of(scene).part_by = "SECONDS"
+    layout = drawn(scene, part.S2C_PT_part)
+    assert layout.fields == ["part_by", "part_begin", "part_end", "part_seed"] and layout.operators == ["s2c.make_anew"]
 
 
 def test_the_preferences_say_what_the_python_can_do(scene, preferences):

@@ -67,6 +67,10 @@ def test_which_file_goes_with_which_prior(piece, prior, words):
     assert (said is None) if words is None else (said is not None and words in said)
 
 
+def test_a_midi_file_with_a_recording_of_it_is_for_s2c_too():
+    assert mismatch("a.mid", "s2c", "a.wav") is None
+
+
 @pytest.mark.parametrize(
     ("answer", "python", "words"),
     [

