@@ -53,18 +53,27 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Cache:
-    """Where an item is decoded to. `adjust`: whether films are brought to one camera, as the published commands do."""
+    """Where an item is decoded to. `adjust`: whether films are brought to one camera, as the published commands do.
+
+    `silent`: sound is not read, and need not be there.
+    """
 
     root: Path
     folder: Path
     adjust: bool = True
+    silent: bool = False
 
     @staticmethod
     def of(root: Path, folder: Path | None = None) -> "Cache":
         return Cache(root, folder or root / FOLDER)
 
     def place(self, item: Item) -> Path:
-        return self.folder / item.uploader / item.video / f"{item.name}{'' if self.adjust else '.plain'}"
+        return (
+            self.folder
+            / item.uploader
+            / item.video
+            / f"{item.name}{'' if self.adjust else '.plain'}{'.silent' if self.silent else ''}"
+        )
 
     def load(self, item: Item) -> Recorded:
         """Decoded now, or before. Raises BrokenItem, PianoHandsError('write-failed')."""
@@ -82,7 +91,8 @@ class Cache:
     def _stamp(self, item: Item) -> list[int]:
         """Sizes and times of the sources. Raises BrokenItem for what is missing."""
         stamp = list[int]()
-        for what, path in (("annotation", item.annotation(self.root)), ("sound", item.audio(self.root))):
+        sources = [("annotation", item.annotation(self.root)), ("sound", item.audio(self.root))]
+        for what, path in sources[: 1 if self.silent else 2]:
             try:
                 status = path.stat()
             except OSError as error:
@@ -92,7 +102,7 @@ class Cache:
 
     def _decode(self, item: Item, place: Path, stamp: list[int]) -> None:
         annotation = read(item.annotation(self.root))
-        sound = _sound(item.audio(self.root))
+        sound = _silence(annotation) if self.silent else _sound(item.audio(self.root))
         stage = place.with_name(f".{place.name}.{os.getpid()}.new")
         try:
             stage.mkdir(parents=True, exist_ok=True)
@@ -118,6 +128,10 @@ def _about(annotation: Annotation, sound: NDArray[np.int16], stamp: list[int]) -
         "start": annotation.start,
         "loudness": [float(scaled.mean()), float(np.sqrt(scaled.var() + 1e-7))],
     }
+
+
+def _silence(annotation: Annotation) -> NDArray[np.int16]:
+    return np.zeros(int(np.ceil(annotation.frames.shape[1] / annotation.fps * SAMPLE_RATE)), np.int16)
 
 
 def _sound(path: Path) -> NDArray[np.int16]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m backend data check` and `data fetch`: what is in a folder of PianoMotion10M, and how it gets there."""
+"""`python -m backend data`: what is in a folder of PianoMotion10M, how it gets there, and a made one."""
 
 import argparse
 import json
@@ -13,6 +13,7 @@ from s2c_blender.wire.errors import write_failed
 from s2c_blender.wire.terminal import ProgressBar
 
 from .. import config
+from . import synthesize_command
 
 if TYPE_CHECKING:
     from .cache import Cache
@@ -23,6 +24,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     works = parser.add_subparsers(title="works", required=True, metavar="WORK")
     _add_check(works)
     _add_fetch(works)
+    synthesize_command.add_parser(works)
 
 
 def _add_check(works: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

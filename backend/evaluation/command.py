@@ -75,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
     bar = ProgressBar()
     model = checkpoint.load(options.checkpoint)
     cache, cut = Cache.of(options.data, options.cache), Cut(model.config.frames)
+    cache = replace(cache, silent=model.config.reads_notes)
     windows = list(first_windows(cache, items_of(options.data, options.split, uploaders=options.uploaders)[: options.windows], cut))
     if not windows:
         raise bad_data(f"No item of {options.split}.txt has a whole window.")
@@ -124,7 +125,7 @@ def _maker(model: "S2CModel", windows: "Sequence[Window]", options: argparse.Nam
     return Generated(
         model.to(resolve(options.device).torch),
         windows,
-        heard_window(model.config),
+        heard_window(model.config, options.data),
         options.steps,
         sampler=SamplerKind(options.sampler),
         tell=partial(bar.report, "sampling"),

@@ -52,4 +52,5 @@ def sample_windows(
     shape = (model.config.frames, model.config.denoiser.channels)
     run = Sampler(predict, make_scheduler(sampler, schedule, steps))
     pose = run.run(WindowNoise(seeds), shape, device=device)
-    return Made(pose.float().cpu(), positions.float().cpu())
+    pose, positions = model.in_units(pose.float(), positions.float())
+    return Made(pose.cpu(), positions.cpu())

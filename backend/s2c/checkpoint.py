@@ -44,7 +44,9 @@ class Manifest:
 
 
 def load(path: Path, *, as_stored: bool = False) -> S2CModel:
-    """The model in a checkpoint folder, ours or in the published layout; on the CPU, in evaluation mode, in single precision.
+    """The model in a checkpoint folder, ours or in the published layout, or in a small model's one file.
+
+    It is on the CPU, in evaluation mode, in single precision.
 
     `as_stored`: with numbers as they are in our files, for who moves them to a device anyway: half the memory meanwhile.
 
@@ -52,6 +54,8 @@ def load(path: Path, *, as_stored: bool = False) -> S2CModel:
     brings the file into memory for the reading that follows, and needs no memory of what was checked before. It finds damage,
     not forgery: who can change a file can change config.json too. Raises PianoHandsError('bad-checkpoint').
     """
+    if path.is_file():
+        return _load_small(path, as_stored=as_stored)
     if not (path / CONFIG).exists() and (path / "args.txt").exists():
         from .reference_checkpoint import load_reference
 
@@ -67,6 +71,43 @@ def load(path: Path, *, as_stored: bool = False) -> S2CModel:
         return tensor if as_stored else tensor.float()
 
     return build(manifest.config, read)
+
+
+def save_small(model: S2CModel, path: Path, *, about: Mapping[str, Any]) -> None:
+    """One file, in half precision, of a model whose hands share their numbers; the sizes stand in its header.
+
+    Raises PianoHandsError('write-failed').
+    """
+    parts = hand_parts(model, HandSide.RIGHT)
+    tensors = {f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()}
+    header = {"format": str(FORMAT), "model": json.dumps(model.config.to_json()), "about": json.dumps(dict(about))}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        save_file({name: value.detach().cpu().half().clone() for name, value in tensors.items()}, temporary, header)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise write_failed(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _load_small(path: Path, *, as_stored: bool) -> S2CModel:
+    """Raises PianoHandsError('bad-checkpoint')."""
+    file = _read_file(path)
+    try:
+        header = file.metadata() or {}
+        if header["format"] != str(FORMAT):
+            raise bad(
+                f"{path} is of format {header['format'][:20]}; this version reads format {FORMAT}.", "Install the newest version."
+            )
+        config = ModelConfig.from_json(json.loads(header["model"]))
+        if not config.shared:
+            raise ValueError("a small model's hands share their numbers")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise bad(f"{path} cannot be used: {type(error).__name__}: {error}.", "Get the file again.") from error
+    shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    check_tensors(shapes, config, path.name)
+    return build(config, lambda side, name: file.get_tensor(name) if as_stored else file.get_tensor(name).float())
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -190,6 +231,14 @@ def _open(path: Path, manifest: Manifest) -> Any:
                 f"{path.name} is not what was imported: its SHA-256 is not the one in {CONFIG}.",
                 "It was changed or damaged since: copy the folder again, or import the checkpoint again.",
             )
+    except (OSError, ValueError) as error:
+        raise bad(f"{path.name} cannot be read.") from error
+    return _read_file(path)
+
+
+def _read_file(path: Path) -> Any:
+    """A safetensors file of real numbers. Raises PianoHandsError('bad-checkpoint')."""
+    try:
         file = safe_open(path, framework="pt")
         kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 - it is no mapping
     except (SafetensorError, OSError, ValueError, KeyError) as error:

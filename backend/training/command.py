@@ -15,6 +15,7 @@ from ..evaluation.command import add_autoencoder
 if TYPE_CHECKING:
     from ..s2c.config import ModelConfig
     from ..s2c.model import S2CModel
+    from .loop import Places
 
 NEEDED = (*config.FULL_LEVEL, "accelerate", "tensorboardX")
 
@@ -22,7 +23,11 @@ NEEDED = (*config.FULL_LEVEL, "accelerate", "tensorboardX")
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("train", help="train S2C: positions first, then gestures")
     stages = parser.add_subparsers(title="stages", required=True, metavar="STAGE", dest="stage")
-    for stage, what in (("position", "stage one: where the wrists are"), ("gesture", "stage two: the denoisers of both hands")):
+    for stage, what in (
+        ("position", "stage one: where the wrists are"),
+        ("gesture", "stage two: the denoisers of both hands"),
+        ("notes", "a small model that reads notes instead of listening"),
+    ):
         add = stages.add_parser(
             stage,
             help=what,
@@ -50,11 +55,13 @@ def run(options: argparse.Namespace) -> int:
 
     training, sizes, own = read_config(Stage(options.stage), options.config, options.set)
     set_threads()
+    places = Places(options.data, options.output, options.cache)
+    if training.stage is Stage.NOTES and sizes is not None:
+        sizes = _to_data(sizes, places, adjust=training.adjust)
     model = _model(options, sizes if own or not options.checkpoint else None, training.seed)
     first = os.environ.get("RANK", "0") == "0"  # of many processes, this one speaks
     bar = ProgressBar()
     listening = Listening(step=lambda done, total, loss: bar.report("training", done, total), tell=print) if first else None
-    places = Places(options.data, options.output, options.cache)
     try:
         found = train(model, training, places, device=options.device, listening=listening)
     finally:
@@ -64,6 +71,14 @@ def run(options: argparse.Namespace) -> int:
     print(", ".join(f"{name} {value:.4g}" for name, value in found.items()) or "done before")
     print(options.output)
     return 0
+
+
+def _to_data(sizes: "ModelConfig", places: "Places", *, adjust: bool) -> "ModelConfig":
+    from ..data.cache import Cache
+    from .scaling import fitted
+
+    cache = Cache.of(places.data, places.cache)
+    return fitted(sizes, Cache(cache.root, cache.folder, adjust, silent=True))
 
 
 def _model(options: argparse.Namespace, sizes: "ModelConfig | None", seed: int) -> "S2CModel":

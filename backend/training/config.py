@@ -15,15 +15,16 @@ from ..s2c.config import ModelConfig
 
 
 class Stage(Enum):
-    """POSITION trains encoders and position predictors, GESTURE the denoisers."""
+    """POSITION trains encoders and position predictors, GESTURE the denoisers, NOTES all of a model that reads notes."""
 
     POSITION = "position"
     GESTURE = "gesture"
+    NOTES = "notes"
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """batch: windows of all processes together. The other fields stand with their reasons in position.toml and gesture.toml."""
+    """batch: windows of all processes together. The other fields stand with their reasons in the .toml files."""
 
     stage: Stage
     steps: int

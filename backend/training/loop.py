@@ -89,9 +89,9 @@ class Training:
     def run(self) -> dict[str, float]:
         config, run = self._config, self._places.run
         done = self._resume()
-        heard = heard_window(self._model.config)
+        heard = heard_window(self._model.config, self._places.data)
         cache = Cache.of(self._places.data, self._places.cache)
-        cache = Cache(cache.root, cache.folder, config.adjust)
+        cache = Cache(cache.root, cache.folder, config.adjust, silent=self._model.config.reads_notes)
         cut = Cut(self._model.config.frames, config.stride)
         items = self._items(cache, "train", cut)
         if not items:

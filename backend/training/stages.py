@@ -104,7 +104,46 @@ class GestureStage(nn.Module):
         return hands | {"loss": sum(hands.values(), clean.new_zeros(()))}
 
 
-def make_stage(model: S2CModel, config: TrainingConfig) -> PositionStage | GestureStage:
+class NoteStage(nn.Module):
+    """All of a model that reads notes, at once: denoisers are guided by the positions that are predicted meanwhile.
+
+    v's error counts alike at every step of the diffusion: a small network that is trained for a short time has to learn the noisy
+    steps first, which the published weights leave to the end.
+    """
+
+    def __init__(self, model: S2CModel) -> None:
+        super().__init__()
+        self.model = model.requires_grad_(True)
+        self._schedule = NoiseSchedule.cosine(model.config.diffusion_steps)
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        return dict(self.model.named_parameters())
+
+    def train(self, mode: bool = True) -> "NoteStage":
+        return super().train(False)  # without dropout: what is learned from does not repeat itself soon
+
+    def forward(self, batch: Batch, generator: torch.Generator, *, ready: bool) -> Losses:
+        pose, positions = self.model.own_numbers(batch.pose, batch.positions)
+        step = torch.randint(0, len(self._schedule), pose.shape[:1], generator=generator).to(pose.device)
+        noise = torch.randn(pose.shape, generator=generator).to(pose.device)
+        predicted, conditions = self.model.place(self.model.features(batch.heard))
+        conditioning = self.model.denoiser.guide(self.model.denoiser.prepare(conditions), predicted.detach())
+        kept = self._schedule.kept.to(pose.device)[step].to(pose.dtype)[:, None, None, None]
+        signal, rest = kept.sqrt(), (1 - kept).sqrt()
+        v = self.model.denoiser(signal * pose + rest * noise, step, conditioning).float()
+        error = (v - (signal * noise - rest * pose)).square()
+        seen = batch.visible[..., None]
+        losses = Losses(
+            position=((predicted.float() - positions).abs() * seen).mean(),
+            velocity=(predicted.float() - positions).diff(dim=2).abs().mean(),
+            gesture=(error * seen).mean(),
+        )
+        return losses | {"loss": losses["position"] + losses["velocity"] + losses["gesture"]}
+
+
+def make_stage(model: S2CModel, config: TrainingConfig) -> PositionStage | GestureStage | NoteStage:
+    if config.stage is Stage.NOTES:
+        return NoteStage(model)
     if config.stage is Stage.POSITION:
         return PositionStage(model, train_encoder=config.train_encoder)
     return GestureStage(model, motion=config.motion)

@@ -6,6 +6,7 @@ A hand is a bone from which four or five chains of bones go out side by side; th
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +110,7 @@ def _way(rig: Rig, chain: Sequence[str]) -> Array:
 
 
 def _length(rig: Rig, chain: Sequence[str]) -> float:
-    return float(sum(np.linalg.norm(rig[b].head - rig[a].head) for a, b in zip(chain, chain[1:], strict=False)))
+    return float(sum(np.linalg.norm(rig[b].head - rig[a].head) for a, b in pairwise(chain)))
 
 
 def _line(points: Array) -> Array:
@@ -194,5 +195,5 @@ def _body(rig: Rig, right: _Hand, left: _Hand) -> tuple[dict[str, str], tuple[st
 
 
 def _spine_step(rig: Rig, bones: Sequence[str]) -> float:
-    steps = [float(np.linalg.norm(rig[b].head - rig[a].head)) for a, b in zip(bones[1:], bones[2:], strict=False)]
+    steps = [float(np.linalg.norm(rig[b].head - rig[a].head)) for a, b in pairwise(bones[1:])]
     return 4.0 * max(steps) if steps else np.inf

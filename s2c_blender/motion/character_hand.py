@@ -7,6 +7,7 @@ the other. Axes of flexion and abduction come from where joints lie, never from 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class SideSkin:
 class CharacterHands:
     """skeleton: flat, for the solve. fit: (2, 16, 3, 3) rotations from the armature's space at rest to the flat hand's.
 
-    A bone that plays joint j turns in the armature's space by  R^-1 G fit[j]  with G the joint's rotation in space, R the armature's.
+    A bone that plays joint j turns by  R^-1 G fit[j]  in the armature's space: G turns the joint in the world, R the armature.
     joints: (2, 16, 3) places at rest in the armature's space. bones: (2, 16) the bone of each joint, "" where there is none.
     """
 
@@ -143,12 +144,12 @@ def _alignment(bone_map: BoneMap, rig: Rig, model: HandSkeleton, side: HandSide)
         )
     scale = sum(a for a, _ in lengths) / sum(b for _, b in lengths)
     u, _, vt = np.linalg.svd(np.array(ours).T @ np.array(there))
-    proper = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    return u @ proper @ vt, scale
+    proper = np.diag([1.0, 1.0, float(np.sign(np.linalg.det(u @ vt)))])
+    return np.asarray(u @ proper @ vt, dtype=float), scale
 
 
 def _reach(points: Sequence[Array]) -> float:
-    return float(sum(np.linalg.norm(b - a) for a, b in zip(points, points[1:], strict=False)))
+    return float(sum(np.linalg.norm(b - a) for a, b in pairwise(points)))
 
 
 def _tip(bone_map: BoneMap, rig: Rig, side: HandSide, finger: int, skin: SideSkin | None) -> Array:
@@ -175,7 +176,7 @@ def _tip(bone_map: BoneMap, rig: Rig, side: HandSide, finger: int, skin: SideSki
 
 def _tip_bone(bone_map: BoneMap, rig: Rig, side: HandSide, finger: int, last: RigBone) -> Array | None:
     named = bone_map.parts[side].get(TIPS[finger])
-    if named in rig and last.name in ancestors(rig, named):
+    if named is not None and named in rig and last.name in ancestors(rig, named):
         return rig[named].head
     return None
 
@@ -206,7 +207,7 @@ def _finger(
     turn = hand.fit[0].copy()
     wrist = hand.joints[0].copy()
     ends = np.array([*(bone.head for bone in bones), tip])
-    ways = [turn @ (b - a) for a, b in zip(ends, ends[1:], strict=False)]
+    ways = [turn @ (b - a) for a, b in pairwise(ends)]
     model_ends = [*model.rest[side, list(chain)], model.tips[side, finger]]
     flexions = _flexion_axes(ways, model, which)
     place = turn @ (bones[0].head - wrist)
@@ -242,7 +243,7 @@ def _flexion_axes(ways: Sequence[Array], model: HandSkeleton, which: tuple[HandS
     for number, way in enumerate(ways):
         flat = ends[number + 1] - ends[number]
         carried.append(_smallest_turn(flat, way) @ model.flexion[side, chain[number]])
-    curl = sum((np.cross(a / np.linalg.norm(a), b / np.linalg.norm(b)) for a, b in zip(ways, ways[1:], strict=False)), np.zeros(3))
+    curl = sum((np.cross(a / np.linalg.norm(a), b / np.linalg.norm(b)) for a, b in pairwise(ways)), np.zeros(3))
     bent = float(np.linalg.norm(curl))
     if bent > np.sin(_CURLED):
         plane = curl / bent
@@ -274,7 +275,7 @@ def _no_finger(hand: _Side, finger: int) -> None:
     knuckle = hand.rest[chain[0]] * 0.9
     hand.rest[chain] = knuckle
     hand.rest[chain, 2] += 0.002 * np.arange(3)
-    hand.tips[finger] = knuckle + (0.0, 0.0, 0.006)
+    hand.tips[finger] = knuckle + np.array([0.0, 0.0, 0.006])
     hand.flexion[chain] = hand.abduction[chain] = 0.0
     hand.pads[finger] = hand.skin[finger] = (0.0, 0.0, 0.001)
     hand.radius[chain] = 0.001
@@ -296,7 +297,7 @@ def _borrowed_ends(hand: _Side, model: HandSkeleton, which: tuple[HandSide, int]
 
 def _ends_of_skin(hand: _Side, skin: SideSkin, which: tuple[HandSide, int], last: int) -> None:
     """Pad and skin of a finger from the rig's own skin, relative to the (perhaps missing) last joint."""
-    side, finger = which
+    finger = which[1]
     chain = FINGER_JOINTS[finger]
     own = _skin_of(skin, last)
     if own is None:

@@ -2,7 +2,7 @@
 """Which finger a bone belongs to, by its name: enough to tell who struck a key, on any rig whose bones name their finger."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,16 @@ def finger_of_bone(name: str, side: str) -> int:
     return 5 * (HandSide.LEFT if left else HandSide.RIGHT) + digit
 
 
-def finger_of_point(weights: NDArray[np.floating], names: Sequence[str], side: str) -> NDArray[np.intp]:
-    """(P,) from weights (P, G) of bones `names`: the finger of the heaviest bone; all NO_FINGER if no bone names a finger."""
-    fingers = np.array([finger_of_bone(name, side) for name in names], dtype=np.intp)
+def finger_of_point(
+    weights: NDArray[np.floating], names: Sequence[str], side: str, told: Mapping[str, int] | None = None
+) -> NDArray[np.intp]:
+    """(P,) from weights (P, G) of bones `names`: the finger of the heaviest bone; all NO_FINGER where no bone names one.
+
+    `told`: fingers by bone, for names that do not tell.
+    """
+    fingers = np.array(
+        [finger_of_bone(name, side) if told is None else told.get(name, OTHER_PART) for name in names], dtype=np.intp
+    )
     if not (fingers >= 0).any():
         return np.full(len(weights), NO_FINGER, dtype=np.intp)
     return np.where(weights.any(axis=1), fingers[np.argmax(weights, axis=1)], OTHER_PART)

@@ -161,7 +161,7 @@ def finger_pad(rig: HandRig, finger: int, *, count: int = PADS) -> Array:
 
 
 def finger_skin(rig: HandRig, finger: int, *, count: int = SKIN) -> tuple[Array, Array]:
-    """(count, 3) points spread evenly over a finger's end, relative to its last joint, and how far each follows the last phalanx."""
+    """(count, 3) points spread evenly over a finger's end, relative to its last joint; how far each follows the last phalanx."""
     middle, last = FINGER_JOINTS[finger][1:]
     places = np.concatenate([rig.vertices, rig.vertices[rig.quads].mean(1)]) - rig.rest[last]
     weights = np.concatenate([rig.weights, rig.weights[rig.quads].mean(1)])

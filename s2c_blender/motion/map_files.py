@@ -66,7 +66,7 @@ def _convention(document: dict[str, Any]) -> Convention:
     if document["format"] != FORMAT:
         raise ValueError(f"format {document['format']!r} instead of {FORMAT}")
     words: dict[str, list[str]] = document.get("sides", {})
-    parts = {part: value for part, value in document["bones"].items()}
+    parts: dict[str, Any] = dict(document["bones"])
     unknown = [part for part in parts if part not in SIDE_PARTS]
     unknown += [part for part in document.get("centre", {}) if part not in CENTRE_PARTS]
     if unknown:

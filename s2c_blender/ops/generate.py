@@ -20,6 +20,7 @@ from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from ..wire.kind import is_recording
 from ..wire.messages import Generate
+from .note_list import kept_fingers, list_notes
 
 _SOUND_SUFFIX = ".wav"
 
@@ -118,6 +119,7 @@ def _request(scene: bpy.types.Scene, name: str) -> Generate:
         seed=settings.seed,
         seconds=settings.seconds if settings.limit else None,
         raw=s2c and settings.raw,
+        fixed=() if s2c and settings.raw else kept_fingers(scene, piece),
     )
 
 
@@ -154,7 +156,7 @@ def _folder(settings: bpy.types.PropertyGroup) -> Path:
 
 def _place(job: Job) -> bool:
     """Build the take's stage as one undo step; False while the person is in the middle of something."""
-    if _hands_full():
+    if hands_full():
         return False
     scene = next((scene for scene in bpy.data.scenes if scene.session_uid == job.scene_uid), None)
     if scene is None:
@@ -191,6 +193,7 @@ def put_into_scene(scene: bpy.types.Scene, clip: Clip, clip_path: Path, audio_pa
 
     with _shown(scene):
         build_stage(clip, clip_path, audio_path=audio_path, scene=scene)
+    list_notes(scene, clip)
 
 
 def in_the_way(scene: bpy.types.Scene) -> list[str]:
@@ -230,7 +233,7 @@ def push_undo(message: str) -> None:
         bpy.ops.ed.undo_push(message=message)
 
 
-def _hands_full() -> bool:
+def hands_full() -> bool:
     """Whether a mode or a running tool would swallow the undo step, or be disturbed."""
     if bpy.app.background:
         return False

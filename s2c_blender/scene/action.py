@@ -18,6 +18,7 @@ Array = NDArray[np.floating]
 #: (data path, array index, name of the channel group)
 Channel = tuple[str, int, str]
 
+BELOW = "Below Piano Hands"  # NLA track of a person's action over which a take plays
 _LINEAR, _BEZIER = 1, 2  # values of Keyframe.interpolation
 _FREE = 0  # of Keyframe.handle_left_type
 
@@ -68,6 +69,36 @@ def clear_curves(id_block: bpy.types.ID) -> None:
         action.slots.remove(slot)
     if not action.slots:
         bpy.data.actions.remove(action)
+
+
+def lay_over(id_block: bpy.types.ID) -> None:
+    """Push the person's own action down into an NLA track, so that a take's action plays over it."""
+    data = id_block.animation_data
+    if data is None or data.action is None or is_ours(data.action):
+        return
+    action, slot = data.action, data.action_slot
+    track = data.nla_tracks.new()
+    track.name = BELOW
+    strip = track.strips.new(action.name, round(action.frame_range[0]), action)
+    if slot is not None:
+        strip.action_slot = slot
+    data.action = None
+
+
+def take_off(id_block: bpy.types.ID) -> None:
+    """Undo `lay_over` and the take's curves: the person's own action is active again."""
+    data = id_block.animation_data
+    if data is None or (data.action is not None and not is_ours(data.action)):
+        return
+    clear_curves(id_block)
+    track = next((track for track in data.nla_tracks if track.name == BELOW and len(track.strips) == 1), None)
+    if track is None:
+        return
+    action, slot = track.strips[0].action, track.strips[0].action_slot
+    data.nla_tracks.remove(track)
+    data.action = action
+    if slot is not None:
+        data.action_slot = slot
 
 
 def curves_of(id_block: bpy.types.ID) -> list[bpy.types.FCurve]:

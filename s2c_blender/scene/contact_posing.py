@@ -203,6 +203,39 @@ def pose_reader(skin: Skin) -> PoseReader | None:
     return read
 
 
+def bones_over_time(scene: bpy.types.Scene, armature: bpy.types.Object, names: list[str], frames: Array) -> Array:
+    """(T, N, 4, 4) bones' matrices in world space times the inverse of their rest; T = 1 where nothing moves them.
+
+    Read from F-curves where that gives what Blender does, else frame by frame.
+    """
+    needed: list[str] = []
+    for name in names:
+        _add_with_parents(armature.pose.bones[name], needed)
+    curves = _plain_curves(armature)
+    if curves is not None and not armature.constraints and all(_plain(armature.pose.bones[name]) for name in needed):
+        moved = any(path.startswith(f"{armature.pose.bones[name].path_from_id()}.") for path, _ in curves for name in needed)
+        return _pose(armature, needed, tuple(names), frames if moved else frames[:1])[:, :-1]
+    data = armature.animation_data
+    if data is None or (data.action is None and not data.nla_tracks):
+        return _read_now(armature, names)[None]
+    before, part = scene.frame_current, scene.frame_subframe
+    try:
+        return np.stack([_read_at(scene, armature, names, float(frame)) for frame in frames])
+    finally:
+        scene.frame_set(before, subframe=part)
+
+
+def _read_at(scene: bpy.types.Scene, armature: bpy.types.Object, names: list[str], frame: float) -> Array:
+    scene.frame_set(int(np.floor(frame)), subframe=frame - float(np.floor(frame)))
+    return _read_now(armature, names)
+
+
+def _read_now(armature: bpy.types.Object, names: list[str]) -> Array:
+    evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    rest = [armature.data.bones[name].matrix_local.inverted() for name in names]
+    return np.array([evaluated.matrix_world @ evaluated.pose.bones[name].matrix @ m for name, m in zip(names, rest, strict=True)])
+
+
 def _moves(curves: dict) -> bool:
     """Whether they move the object itself."""
     return any(path in ("location", "rotation_euler", "rotation_quaternion", "scale") for path, _ in curves)

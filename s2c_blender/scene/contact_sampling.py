@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from ..motion.contact_body import Surface
 from ..motion.contact_fingers import finger_of_bone, finger_of_point
 from ..motion.contact_keys import Box, Cloud
+from ..motion.contact_scores import OTHER_PART
 from ..wire.errors import PianoHandsError
 from ..wire.hands import HandSide
 from .contact_posing import PoseReader, Skin, object_matrices, pose_reader, skin_of, vertex_weights
 
 Array = NDArray[np.floating]
 
+FINGERS = "s2c_fingers"  # custom property of a hand's mesh: fingers by bone (5 * hand + finger), where names do not tell
 TOLERANCE = 5e-5  # metres: how closely the computed points must agree with the evaluated mesh
 _CHECKED = 6  # moments at which the ways of reading are compared
 
@@ -278,8 +280,10 @@ def _hand_points(evaluated: bpy.types.Object) -> HandPoints:
     names = [group.name for group in evaluated.vertex_groups]
     side = str(evaluated["s2c_hand"])
     weights = points.gather(vertex_weights(mesh, len(names)))
-    finger = finger_of_point(weights, names, side)
-    return replace(points, finger=finger, surface=_surface(points, finger, _first_phalanx(evaluated, weights, names), side))
+    named = evaluated.original.get(FINGERS)
+    told = {str(name): int(finger) for name, finger in named.items()} if named else None
+    finger = finger_of_point(weights, names, side, told)
+    return replace(points, finger=finger, surface=_surface(points, finger, _first_phalanx(evaluated, weights, names, told), side))
 
 
 def _surface(points: HandPoints, finger: NDArray[np.intp], joined: NDArray[np.bool_], side: str) -> Surface:
@@ -295,14 +299,18 @@ def _surface(points: HandPoints, finger: NDArray[np.intp], joined: NDArray[np.bo
     return Surface(corners, hand, np.where(joined[centre] | (told < 0), -1, told))
 
 
-def _first_phalanx(evaluated: bpy.types.Object, weights: Array, names: list[str]) -> NDArray[np.bool_]:
+def _first_phalanx(evaluated: bpy.types.Object, weights: Array, names: list[str], told: dict[str, int] | None) -> NDArray[np.bool_]:
     """(P,) whether a point's heaviest bone is the first of its finger; without an armature, none is."""
     armature = next((modifier.object for modifier in evaluated.modifiers if modifier.type == "ARMATURE"), None)
     if armature is None or not names:
         return np.zeros(len(weights), dtype=bool)
     bones = [armature.data.bones.get(name) for name in names]
-    digits = [None if bone is None else (finger_of_bone(bone.name, "right"), bone.parent) for bone in bones]
-    first = [d is None or d[1] is None or finger_of_bone(d[1].name, "right") != d[0] for d in digits]
+
+    def finger(name: str) -> int:
+        return finger_of_bone(name, "right") if told is None else told.get(name, OTHER_PART)
+
+    digits = [None if bone is None else (finger(bone.name), bone.parent) for bone in bones]
+    first = [d is None or d[1] is None or finger(d[1].name) != d[0] for d in digits]
     return np.array(first)[np.argmax(weights, axis=1)]
 
 

@@ -10,7 +10,7 @@ from ..properties import settings_of
 from .prior import draw_hint, draw_prior, draw_recording
 from .text import duration, wrapped
 
-_TAB = "Piano Hands"
+TAB = "Piano Hands"
 REMARKS_SHOWN = 3
 
 _STAGE_WORDS = {
@@ -36,7 +36,7 @@ class S2C_PT_main(bpy.types.Panel):
     bl_label = "Piano Hands"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
-    bl_category = _TAB
+    bl_category = TAB
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -67,7 +67,7 @@ class S2C_PT_settings(bpy.types.Panel):
     bl_label = "Settings"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
-    bl_category = _TAB
+    bl_category = TAB
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -95,7 +95,9 @@ class S2C_PT_settings(bpy.types.Panel):
         if settings.prior == "s2c":
             layout.prop(settings, "as_published")
         layout.prop(settings, "folder")
-        layout.operator("s2c.open_take", icon="FILE_FOLDER")
+        row = layout.row(align=True)
+        row.operator("s2c.open_take", icon="FILE_FOLDER")
+        row.operator("s2c.import_motion", text="Import Motion", icon="IMPORT")
         draw_hint(layout, context, width=context.region.width)
 
 

@@ -13,9 +13,12 @@ from s2c_blender import registration  # noqa: E402
 from s2c_blender.jobs import pump  # noqa: E402
 from s2c_blender.jobs.job import Job, Phase  # noqa: E402
 from s2c_blender.properties import settings_of  # noqa: E402
+from s2c_blender.ui import character as character_panel  # noqa: E402
 from s2c_blender.ui import panel, part, prior  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
 from s2c_blender.wire.messages import PROTOCOL, Generate, Hello  # noqa: E402
+from tests import character_rigs  # noqa: E402
+from tests.character_rigs import Make  # noqa: E402
 
 FULL = Hello(PROTOCOL, "0.1.0", "3.11.7", "full", ("cpu", "cuda"), ("planner", "s2c"))
 BARE = Hello(PROTOCOL, "0.1.0", "3.11.7", "built-in", ("cpu",), ("planner",), ("torch",))
@@ -191,3 +194,30 @@ def test_the_preferences_say_what_the_python_can_do(scene, preferences):
         layout = Layout()
         prior.draw_state(layout, SimpleNamespace(scene=scene), width=4000)
         assert words in layout.said
+
+
+def drawn_character(scene):
+    layout = Layout()
+    character_panel.S2C_PT_character.draw(
+        SimpleNamespace(layout=layout), SimpleNamespace(scene=scene, region=SimpleNamespace(width=400))
+    )
+    return layout
+
+
+def test_the_character_panel_says_what_was_found_and_what_is_odd(scene):
+    layout = drawn_character(scene)
+    assert "Choose the armature" in layout.said and "s2c.bake_character" not in layout.operators
+    settings = settings_of(scene)
+    settings.character = character_rigs.build(Make("unreal4", skinned=False, without=frozenset({"ring3", "ring_tip"})))
+    layout = drawn_character(scene)
+    assert "Unreal 4 mannequin: 30 bones" in layout.said and "as one piece" in layout.said
+    assert {"s2c.bake_character", "s2c.save_map", "s2c.take_off_character"} <= set(layout.operators)
+    settings.character_map = "/no/such/map.json"
+    assert "no bone map" in drawn_character(scene).said
+
+
+def test_an_armature_without_hands_is_explained(scene):
+    armature = bpy.data.objects.new("Dog", bpy.data.armatures.new("Dog"))
+    scene.collection.objects.link(armature)
+    settings_of(scene).character = armature
+    assert "No hands were found in Dog" in drawn_character(scene).said

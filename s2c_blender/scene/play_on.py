@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A take onto a character, step by step: it is placed, its hands are read, and what was solved on them is baked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+
+from ..motion.bone_map import BoneMap
+from ..motion.character_hand import CharacterHands
+from ..wire.clip import Clip
+from . import seat
+from .character import even_scale, mark_meshes, placed, read_hands
+from .character_bake import TAKE as ON_ARMATURE
+from .character_bake import BakeReport, bake, remove_bake
+from .marks import is_ours
+from .stage import HANDS, TAKE
+
+
+@contextmanager
+def as_it_was(scene: bpy.types.Scene, armature: bpy.types.Object) -> Iterator[None]:
+    """Put back afterwards what `prepare` changes: for who only wants to know."""
+    data, matrix = armature.data, armature.matrix_world.copy()
+    hanging = [(child, child.matrix_parent_inverse.copy()) for child in armature.children]
+    bench = seat.bench_of(scene)
+    stood = (bench.location.copy(), bench.scale.copy()) if bench else None
+    try:
+        yield
+    finally:
+        if armature.data != data:
+            made, armature.data = armature.data, data
+            bpy.data.armatures.remove(made)
+        armature.matrix_world = matrix
+        for child, inverse in hanging:
+            child.matrix_parent_inverse = inverse
+        if bench and stood:
+            bench.location, bench.scale = stood
+        bpy.context.view_layer.update()
+
+
+def prepare(scene: bpy.types.Scene, armature: bpy.types.Object, bone_map: BoneMap, *, seated: bool) -> CharacterHands:
+    """Place the character and read its hands. Raises PianoHandsError('bad-map', 'uneven-scale')."""
+    even_scale(armature)
+    hands = read_hands(armature, bone_map)
+    if seated and not seat.moves_itself(armature):
+        factor = seat.fit_scale(hands.skeleton.span())
+        if factor != 1.0:
+            armature.scale *= factor
+            bpy.context.view_layer.update()
+            hands = read_hands(armature, bone_map)
+        seat.place_at_piano(armature, bone_map)
+        seat.fit_bench(scene, armature, bone_map)
+    placed(armature)
+    return hands
+
+
+def commission(clip: Clip, hands: CharacterHands) -> Clip:
+    """The clip with the hands on which it is to be solved."""
+    return replace(clip, skeleton=hands.skeleton.name, hands=hands.skeleton.to_arrays())
+
+
+def put_on(
+    scene: bpy.types.Scene,
+    armature: bpy.types.Object,
+    bone_map: BoneMap,
+    hands: CharacterHands,
+    clip: Clip,
+    path: Path,
+    *,
+    seated: bool,
+    error: float,
+) -> BakeReport:
+    """Bake a clip of these hands, saved at `path`; our own hands step aside."""
+    report = bake(scene, armature, bone_map, hands, clip, seated=seated, error=error)
+    mark_meshes(armature, bone_map)
+    armature[ON_ARMATURE] = scene[TAKE] = str(path)
+    show_own_hands(scene, False)
+    return report
+
+
+def take_from(scene: bpy.types.Scene, armature: bpy.types.Object) -> None:
+    """Take the take off the character; our own hands are back where there are any."""
+    remove_bake(armature)
+    armature.pop(ON_ARMATURE, None)
+    show_own_hands(scene, True)
+
+
+def show_own_hands(scene: bpy.types.Scene, shown: bool) -> None:
+    for collection in scene.collection.children_recursive:
+        if is_ours(collection) and collection.name.startswith(HANDS):
+            collection.hide_render = collection.hide_viewport = not shown

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Characters of any rig play: hands found whatever the names, fingers on the keys, the person's own animation left alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+from backend.from_notes import first_seconds  # noqa: E402
+from backend.perform import perform, perform_again  # noqa: E402
+from backend.score import read_midi  # noqa: E402
+from s2c_blender import registration  # noqa: E402
+from s2c_blender.motion import rotation  # noqa: E402
+from s2c_blender.motion.bone_structure import by_structure  # noqa: E402
+from s2c_blender.motion.fast_copy import copy_motion  # noqa: E402
+from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig  # noqa: E402
+from s2c_blender.motion.map_files import MAPS, read_convention  # noqa: E402
+from s2c_blender.motion.skeleton import pad_points  # noqa: E402
+from s2c_blender.properties import settings_of  # noqa: E402
+from s2c_blender.scene import character, play_on  # noqa: E402
+from s2c_blender.scene.action import curves_of  # noqa: E402
+from s2c_blender.scene.contact import measure_scene  # noqa: E402
+from s2c_blender.scene.stage import HANDS, build_stage  # noqa: E402
+from s2c_blender.wire.clip import Clip  # noqa: E402
+from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
+from s2c_blender.wire.hands import JOINTS, HandSide  # noqa: E402
+from tests import character_rigs, rigify_rigs  # noqa: E402
+from tests.character_rigs import Make  # noqa: E402
+
+DEMO = MAPS.parents[1] / "s2c_blender" / "pieces" / "demo.mid"
+SECONDS = 4.0
+POSES = {
+    "T-pose": {},
+    "A-pose, loose tails, rolled": {"arms": 45.0, "curl": 14.0, "tails": "loose", "roll": 180.0},
+    "centimetres, y up": {"unit": 0.01, "y_up": True, "arms": 20.0},
+}
+STEMS = sorted(path.stem for path in MAPS.glob("*.json") if path.stem != "piano_hands")
+
+
+@pytest.fixture(scope="module")
+def take(tmp_path_factory) -> Clip:
+    path = tmp_path_factory.mktemp("take") / "take.npz"
+    perform(first_seconds(read_midi(DEMO), SECONDS)).save(path)
+    return Clip.load(path)
+
+
+@pytest.fixture
+def scene(take, tmp_path):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    take.save(tmp_path / "take.npz")
+    build_stage(take, tmp_path / "take.npz", scene=bpy.context.scene)
+    return bpy.context.scene
+
+
+def play(scene, armature, take, tmp_path, *, error=0.0, seated=True, fast=False):
+    bone_map = character.find_map(armature)
+    hands = play_on.prepare(scene, armature, bone_map, seated=seated)
+    clip = copy_motion(take, hands.skeleton) if fast else perform_again(play_on.commission(take, hands))
+    path = tmp_path / "character.npz"
+    clip.save(path)
+    report = play_on.put_on(scene, armature, bone_map, hands, clip, path, seated=seated, error=error)
+    return clip, report
+
+
+def names_of(stem: str) -> dict:
+    convention = read_convention(MAPS / f"{stem}.json")
+    return {(side, part): options[0] for side in HandSide for part, options in convention.parts[side].items()}
+
+
+@pytest.mark.parametrize("pose", POSES)
+@pytest.mark.parametrize("stem", STEMS)
+def test_hands_are_found_by_structure_alone(stem, pose):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    armature = character_rigs.build(Make(stem, skinned=False, **POSES[pose]))
+    renamed = {bone.name: f"Bone.{number:03d}" for number, bone in enumerate(armature.data.bones)}
+    for old, new in renamed.items():
+        armature.data.bones[old].name = new
+    found = character.find_map(armature)
+    assert found.name == "By structure"
+    for (side, part), name in names_of(stem).items():
+        if part in JOINTS or part in ("forearm", "upper_arm"):
+            assert found.parts[side][part] == renamed[name], part
+    assert not any(note.stops for note in character.problems(armature, found))
+
+
+def test_a_skeleton_without_hands_is_refused_in_words():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    armature = bpy.data.objects.new("Dog", bpy.data.armatures.new("Dog"))
+    bpy.context.scene.collection.objects.link(armature)
+    with pytest.raises(PianoHandsError, match="No hands were found in Dog"):
+        character.find_map(armature)
+    assert by_structure({}, up=np.array([0.0, 0.0, 1.0])) is None
+
+
+@pytest.mark.parametrize("hand", [0.75, 1.0, 1.3])
+def test_a_characters_skeleton_is_our_hand_where_it_has_our_hand(hand):
+    """The same flesh in another pose, unit, roll and size gives the same flat hand."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    armature = character_rigs.build(Make("unreal4", hand=hand, arms=40, curl=10, unit=0.01, roll=180, tails="loose", turned=50))
+    found = character.read_hands(armature, character.find_map(armature)).skeleton
+    ours = hand_skeleton(load_hand_rig()).scaled(hand)
+    assert np.abs(found.rest - ours.rest).max() < 0.0012 * hand
+    assert np.abs(found.tips - ours.tips).max() < 0.004 * hand
+    assert (np.sum(found.flexion * ours.flexion, axis=-1) > 0.99).all()
+    poses = rotation.from_axis_angle(ours.flexion[None] * 0.4)
+    places = np.zeros((1, 2, 3))
+    lowest = [pad_points(skeleton, poses, places)[..., 2].min(axis=-1) for skeleton in (found, ours)]
+    assert np.abs(lowest[0] - lowest[1]).max() < 0.002 * hand
+
+
+RIGS = {
+    "Mixamo, cm, y up": Make("mixamo", prefix="mixamorig:", unit=0.01, y_up=True, roll=40),
+    "Unreal 4, A-pose": Make("unreal4", arms=45, curl=14, tails="loose", roll=180),
+    "VRoid, small hands": Make("vroid", hand=0.75, prefix="J_Bip_"),
+    "CATS, uneven scale": Make("cats", stretch=(1.0, 1.15, 0.9)),
+    "MMD, four fingers": Make("mmd", without=frozenset({"pinky1", "pinky2", "pinky3"})),
+    "Unreal 4, two phalanges": Make("unreal4", without=frozenset({f"{f}3" for f in ("index", "middle", "ring", "pinky")})),
+}
+
+
+@pytest.mark.parametrize("name", RIGS)
+def test_fingers_of_a_character_play_the_notes(scene, take, tmp_path, name):
+    armature = character_rigs.build(RIGS[name])
+    clip, report = play(scene, armature, take, tmp_path)
+    assert not report.short
+    found = measure_scene(scene)
+    assert found.scores.notes.hits == found.scores.notes.reference == found.scores.notes.estimated
+    assert found.scores.right_finger == 1.0
+    assert found.fit.gap_p95 < 0.002
+    assert found.body.limit_violations == 0.0
+    assert Clip.load(tmp_path / "character.npz").skeleton == clip.skeleton == armature.name
+
+
+@pytest.mark.skipif(not rigify_rigs.available(), reason="this Blender has no Rigify")
+def test_rigify_plays_by_its_ik_controls(scene, take, tmp_path):
+    armature = rigify_rigs.build(Make("rigify_metarig", arms=35, curl=9), generated=True)
+    armature.pose.bones["upper_arm_parent.L"]["IK_FK"] = 1.0
+    play(scene, armature, take, tmp_path)
+    moved = {curve.data_path for curve in curves_of(armature)}
+    assert 'pose.bones["hand_ik.L"].location' in moved and 'pose.bones["upper_arm_parent.L"]["IK_FK"]' in moved
+    assert not any("upper_arm_fk" in path or "DEF-" in path for path in moved)
+    found = measure_scene(scene, start=1.0, end=2.0)
+    assert found.scores.notes.hits == found.scores.notes.reference > 2
+    assert found.fit.gap_p95 < 0.002
+
+
+def test_an_even_scale_leaves_everything_where_it_is():
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    armature = character_rigs.build(Make("unreal4", stretch=(1.0, 1.2, 0.85), turned=30))
+    mesh = character.skinned_meshes(armature)[0]
+
+    def places():
+        bpy.context.view_layer.update()
+        evaluated = mesh.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        points = np.array([evaluated.matrix_world @ vertex.co for vertex in evaluated.data.vertices])
+        return points, np.array([armature.matrix_world @ bone.head_local for bone in armature.data.bones])
+
+    before = places()
+    assert character.even_scale(armature)
+    for was, now in zip(before, places(), strict=True):
+        assert np.abs(was - now).max() < 1e-5
+    assert max(armature.scale) - min(armature.scale) < 1e-6
+    assert not character.even_scale(armature)
+
+
+def dance(armature, name="Dance"):
+    """The person's own animation: the hips sway, a finger wiggles."""
+    for path, index in (('pose.bones["pelvis"].location', 0), ('pose.bones["index_01_l"].rotation_quaternion', 1)):
+        for frame, value in ((1, 0.0), (120, 0.05), (300, 0.0)):
+            armature.path_resolve(path)[index] = value
+            armature.keyframe_insert(path, index=index, frame=frame)
+    armature.animation_data.action.name = name
+    return armature.animation_data.action
+
+
+def test_the_take_plays_over_a_body_animation_and_comes_off_again(scene, take, tmp_path):
+    armature = character_rigs.build(Make("unreal4"))
+    play_on.prepare(scene, armature, character.find_map(armature), seated=True)
+    action = dance(armature)
+    curves = len(curves_of(armature))
+    play(scene, armature, take, tmp_path, seated=False)
+    track = armature.animation_data.nla_tracks[0]
+    assert track.strips[0].action == action and armature.animation_data.action != action
+    assert 'pose.bones["pelvis"].location' not in {curve.data_path for curve in curves_of(armature)}
+    found = measure_scene(scene)  # hands stay on the keys although the body sways
+    assert found.scores.notes.hits == found.scores.notes.reference and found.fit.gap_p95 < 0.002
+    scene.frame_set(120)
+    assert abs(armature.pose.bones["pelvis"].location.x - 0.05) < 1e-5
+
+    play(scene, armature, take, tmp_path, seated=False)  # again: in place of its own take alone
+    assert len(armature.animation_data.nla_tracks) == 1
+    assert len([a for a in bpy.data.actions if a.name.startswith("Piano Hands Character")]) == 1
+    play_on.take_from(scene, armature)
+    assert armature.animation_data.action == action and not armature.animation_data.nla_tracks
+    assert len(curves_of(armature)) == curves
+    assert not bpy.data.collections[HANDS].hide_render
+
+
+def test_baking_again_seats_the_character_again(scene, take, tmp_path):
+    armature = character_rigs.build(Make("unreal4", arms=30))
+    play(scene, armature, take, tmp_path, fast=True)
+    scene.frame_set(100)
+    before = {(curve.data_path, curve.array_index): [key.co.y for key in curve.keyframe_points] for curve in curves_of(armature)}
+    assert 'pose.bones["thigh_l"].rotation_quaternion' in {path for path, _ in before}
+    play(scene, armature, take, tmp_path, fast=True)
+    after = {(curve.data_path, curve.array_index): [key.co.y for key in curve.keyframe_points] for curve in curves_of(armature)}
+    assert before.keys() == after.keys()
+    assert all(np.abs(np.subtract(before[channel], after[channel])).max() < 1e-4 for channel in before)
+
+
+def test_looking_at_a_characters_hands_changes_nothing(scene, take, tmp_path):
+    armature = character_rigs.build(Make("unreal4", stretch=(1.0, 1.1, 0.9)))
+    data, matrix, bench = armature.data, armature.matrix_world.copy(), scene.objects["Piano bench"].scale.copy()
+    armatures = len(bpy.data.armatures)
+    with play_on.as_it_was(scene, armature):
+        play_on.prepare(scene, armature, character.find_map(armature), seated=True)
+        assert armature.matrix_world != matrix
+    assert armature.data == data and len(bpy.data.armatures) == armatures
+    assert np.abs(np.array(armature.matrix_world) - np.array(matrix)).max() < 1e-5
+    assert scene.objects["Piano bench"].scale == bench
+
+
+def test_bones_keep_their_own_way_of_turning(scene, take, tmp_path):
+    armature = character_rigs.build(Make("unreal4", roll=180))
+    for bone in armature.pose.bones:
+        bone.rotation_mode = "XZY" if bone.name.endswith("_l") else "AXIS_ANGLE"
+    play(scene, armature, take, tmp_path)
+    assert {bone.rotation_mode for bone in armature.pose.bones if bone.name.startswith("index")} == {"XZY", "AXIS_ANGLE"}
+    found = measure_scene(scene)
+    assert found.scores.notes.hits == found.scores.notes.reference and found.fit.gap_p95 < 0.002
+
+
+def test_fewer_keys_leave_contacts_as_they_are(scene, take, tmp_path):
+    armature = character_rigs.build(Make("unreal4"))
+    _, every = play(scene, armature, take, tmp_path)
+    before = measure_scene(scene)
+    _, fewer = play(scene, armature, take, tmp_path, error=0.004)
+    after = measure_scene(scene)
+    assert fewer.keys < 0.9 * every.keys
+    assert abs(after.fit.gap_p95 - before.fit.gap_p95) < 1e-5
+    assert after.scores.notes == before.scores.notes
+
+
+def test_copied_rotations_come_at_once_and_only_fit_hands_like_ours(scene, take, tmp_path):
+    alike = character_rigs.build(Make("unreal4"), "Alike")
+    play(scene, alike, take, tmp_path, fast=True)
+    found = measure_scene(scene)
+    assert found.scores.notes.hits == found.scores.notes.reference
+    other = character_rigs.build(Make("smplx", hand=0.8, fingers=1.15), "Other")
+    clip, _ = play(scene, other, take, tmp_path, fast=True)
+    assert clip.made["copied"]
+    assert np.array_equal(clip.rotation, take.rotation)
+
+
+def test_hands_without_arms_move_by_themselves(scene, take, tmp_path):
+    parts = frozenset({"clavicle", "upper_arm", "forearm", "thigh", "shin", "foot"})
+    armature = character_rigs.build(replace(Make("smplx"), without=parts, skinned=False))
+    _, report = play(scene, armature, take, tmp_path)
+    clip = Clip.load(tmp_path / "character.npz")
+    frame = 40
+    scene.frame_set(int(scene["s2c_start_frame"] + clip.times[frame] * 60))
+    for side in HandSide:
+        head = armature.matrix_world @ armature.pose.bones[f"{side.word}_wrist"].head
+        assert np.abs(np.array(head) - clip.translation[frame, side]).max() < 1e-4
+    assert not report.short
+
+
+def test_out_of_reach_is_reported_with_its_times(scene, take, tmp_path):
+    armature = character_rigs.build(Make("unreal4"))
+    armature.location.y = -3.0
+    bpy.context.view_layer.update()
+    _, report = play(scene, armature, take, tmp_path, seated=False)
+    assert {side for side, *_ in report.short} == set(HandSide)
+    assert all(most > 0.5 for *_, most in report.short)
+
+
+def test_the_operators_bake_save_the_map_and_take_off(tmp_path):
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    registration.register()
+    try:
+        scene = bpy.context.scene
+        settings = settings_of(scene)
+        settings.piece, settings.folder, settings.limit, settings.seconds = str(DEMO), str(tmp_path), True, 3.0
+        assert not bpy.ops.s2c.bake_character.poll()
+        bpy.ops.s2c.generate()
+        settings.character = character_rigs.build(Make("biped", prefix="Bip001 ", arms=30), "My Hero")
+        assert bpy.ops.s2c.bake_character() == {"FINISHED"}
+        assert scene["s2c_take"] == settings.character["s2c_take"] == str(tmp_path / "demo-My_Hero.npz")
+        found = measure_scene(scene)
+        assert found.scores.notes.hits == found.scores.notes.reference and found.scores.right_finger == 1.0
+        assert bpy.ops.s2c.save_map(filepath=str(tmp_path / "hero")) == {"FINISHED"}
+        assert settings.character_map == str(tmp_path / "hero.json")
+        settings.character_way = "fast"
+        assert bpy.ops.s2c.bake_character() == {"FINISHED"}
+        assert bpy.ops.s2c.take_off_character() == {"FINISHED"}
+        assert not curves_of(settings.character)
+        settings.character_map = str(tmp_path / "demo.wav")
+        with pytest.raises(RuntimeError, match="no bone map"):
+            bpy.ops.s2c.bake_character()
+    finally:
+        registration.unregister()
