@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A take as the source of another: its notes solved again on the hands that its file carries, or a part of it made anew."""
+"""A take as the source of another: its notes solved again on the hands that its file carries, some of them given other fingers,
+or a part of it made anew."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from s2c_blender.wire.errors import Cancelled, PianoHandsError
 from s2c_blender.wire.messages import Generate
 
 from . import config
+from .fixed import find_notes
 from .from_notes import burden, render, settings_of
 from .from_recording import Recording
 from .from_roll import read_by_s2c
@@ -52,6 +54,42 @@ class Again:
                 raise Cancelled
 
         return perform_again(self.clip, report=report, cancelled=listener.cancelled)
+
+    def render(self, path: Path, listener: Listener) -> None:
+        render(self.clip.score, path, listener)
+
+
+@dataclass(frozen=True)
+class Refingered:
+    """A take and the fingers wanted for some of its notes; all far from them stays bit for bit."""
+
+    clip: Clip
+    request: Generate
+
+    @staticmethod
+    def open(request: Generate) -> "Refingered":
+        """Read the file. Raises PianoHandsError('bad-clip')."""
+        return Refingered(Clip.load(Path(request.input)), request)
+
+    @property
+    def duration(self) -> float:
+        return self.clip.score.duration
+
+    def burden(self) -> str:
+        return burden(0.0)
+
+    def perform(self, listener: Listener) -> Clip:
+        from .perform.reassign import reassign
+
+        changes, lost = find_notes(self.clip.score, self.request.fixed)
+        if lost:
+            raise PianoHandsError(
+                "no-note", f"The take has no note of pitch {lost[0][1]} at {lost[0][0]:.2f} s.", "List the notes again."
+            )
+        listener.report("solving", 0, 1)
+        if listener.cancelled():
+            raise Cancelled
+        return reassign(self.clip, changes)
 
     def render(self, path: Path, listener: Listener) -> None:
         render(self.clip.score, path, listener)

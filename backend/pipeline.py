@@ -37,7 +37,7 @@ def generate(request: Generate, listener: Listener, models: KeptModel | None = N
     _warn_of_length(source, listener)
     clip = source.perform(listener)
     made = clip.made | {"version": config.version()}
-    if request.begin is None:  # a take of which a part is made anew says itself what it was made from
+    if kind_of(Path(request.input)) is not Kind.TAKE:  # a take says itself what it was made from
         made["input"] = Path(request.input).name
     clip = replace(clip, made=made)
     with _in_place_at_the_end(output, *([audio] if audio else [])) as staged:
@@ -106,9 +106,7 @@ def check_writable(path: Path) -> None:
 
 def _open(request: Generate, models: KeptModel) -> Source:
     if kind_of(Path(request.input)) is Kind.TAKE:
-        from .from_take import Again, Anew
-
-        return Again.open(request) if request.begin is None else Anew.open(request, models)
+        return _open_take(request, models)
     if request.begin is not None:
         raise PianoHandsError("bad-setting", f"{Path(request.input).name} is no take.", "Choose the take of which a part is meant.")
     if request.prior == "s2c" and config.reads_notes(request.checkpoint):
@@ -130,6 +128,14 @@ def _open(request: Generate, models: KeptModel) -> Source:
     from .from_notes import Piece
 
     return Piece.open(request)
+
+
+def _open_take(request: Generate, models: KeptModel) -> Source:
+    from .from_take import Again, Anew, Refingered
+
+    if request.begin is not None:
+        return Anew.open(request, models)
+    return Refingered.open(request) if request.fixed else Again.open(request)
 
 
 def check_inputs_stay(given: Sequence[Path], *written: Path | None) -> None:

@@ -3,13 +3,20 @@
 
 import argparse
 import json
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from s2c_blender.wire.errors import write_failed
 from s2c_blender.wire.terminal import ProgressBar
 
+from .. import config
 from . import synthesize_command
+
+if TYPE_CHECKING:
+    from .cache import Cache
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -29,6 +36,8 @@ def _add_check(works: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser.add_argument("folder", type=Path, metavar="DIR", help="with annotation/, audio/, midi/ and the split files")
     parser.add_argument("--uploaders", nargs="+", default=[], metavar="ID", help="these alone")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where decoded items are kept (DIR/cache of the data set)")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="that decode beside each other (1)")
+    parser.add_argument("--share", type=int, nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="also write the report there")
     parser.set_defaults(run=_check)
 
@@ -41,10 +50,14 @@ def _check(options: argparse.Namespace) -> int:
     from .layout import SPLITS
 
     cache, bar = Cache.of(options.folder, options.cache), ProgressBar()
+    if options.share:
+        return _decode(cache, options)
     reports = list[object]()
     missing = [split for split in SPLITS if not (options.folder / f"{split}.txt").is_file()]
     if len(missing) == len(SPLITS):
         raise bad_data(f"{options.folder} has no train.txt, valid.txt or test.txt.")
+    if options.processes > 1:
+        _decode_beside(options)
     empty = False
     for split in SPLITS:
         if split in missing:
@@ -64,6 +77,28 @@ def _check(options: argparse.Namespace) -> int:
         except OSError as error:
             raise write_failed(options.json, error) from error
     return 1 if missing or empty else 0
+
+
+def _decode(cache: "Cache", options: argparse.Namespace) -> int:
+    """A share of all items, silently: what is broken is told by who asked for this."""
+    from .dataset import Cut, items_of, usable
+    from .layout import SPLITS
+
+    first, step = options.share
+    for split in SPLITS:
+        if (options.folder / f"{split}.txt").is_file():
+            usable(cache, items_of(options.folder, split, uploaders=options.uploaders)[first::step], Cut())
+    return 0
+
+
+def _decode_beside(options: argparse.Namespace) -> None:
+    """Fill the cache by processes of our own. One that fails leaves its share to this one."""
+    command = [sys.executable, "-s", "-m", "backend", "data", "check", str(options.folder.absolute())]
+    command += ["--cache", str(options.cache.absolute())] if options.cache else []
+    command += ["--uploaders", *options.uploaders] if options.uploaders else []
+    shares = [[*command, "--share", str(index), str(options.processes)] for index in range(options.processes)]
+    for running in [subprocess.Popen(share, cwd=config.ROOT) for share in shares]:
+        running.wait()
 
 
 def _add_fetch(works: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -2,6 +2,7 @@
 """`python -m backend train position` and `train gesture`. torch is imported only when one of them runs."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         )
         add.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data set")
         add.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="folder of this run")
-        add.add_argument("--start", type=Path, metavar="CHECKPOINT", help="the model to begin with")
+        add.add_argument("--checkpoint", type=Path, metavar="DIR", help="the model to begin with")
         add.add_argument("--config", type=Path, metavar="FILE.toml", help="settings over the paper's, and the model's sizes")
         add.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one setting; may be repeated")
         add.add_argument("--cache", type=Path, metavar="DIR", help="where decoded items are kept (DIR/cache of the data set)")
@@ -57,13 +58,16 @@ def run(options: argparse.Namespace) -> int:
     places = Places(options.data, options.output, options.cache)
     if training.stage is Stage.NOTES and sizes is not None:
         sizes = _to_data(sizes, places, adjust=training.adjust)
-    model = _model(options, sizes if own or not options.start else None, training.seed)
+    model = _model(options, sizes if own or not options.checkpoint else None, training.seed)
+    first = os.environ.get("RANK", "0") == "0"  # of many processes, this one speaks
     bar = ProgressBar()
-    listening = Listening(step=lambda done, total, loss: bar.report("training", done, total), tell=print)
+    listening = Listening(step=lambda done, total, loss: bar.report("training", done, total), tell=print) if first else None
     try:
         found = train(model, training, places, device=options.device, listening=listening)
     finally:
         bar.end()
+    if not first:
+        return 0
     print(", ".join(f"{name} {value:.4g}" for name, value in found.items()) or "done before")
     print(options.output)
     return 0
@@ -82,12 +86,12 @@ def _model(options: argparse.Namespace, sizes: "ModelConfig | None", seed: int) 
     from ..s2c import checkpoint
     from .loop import fresh_model
 
-    if options.start:
-        model = checkpoint.load(options.start)
+    if options.checkpoint:
+        model = checkpoint.load(options.checkpoint)
         if sizes is not None and sizes != model.config:
             raise PianoHandsError(
                 "bad-setting",
-                f"The model in {options.start} has other sizes than [model] of {options.config}.",
+                f"The model in {options.checkpoint} has other sizes than [model] of {options.config}.",
                 "Leave [model] out: the checkpoint's counts.",
             )
         return model
@@ -95,7 +99,7 @@ def _model(options: argparse.Namespace, sizes: "ModelConfig | None", seed: int) 
         raise PianoHandsError(
             "bad-setting",
             "Nothing says what model is to be trained.",
-            "Give the position stage's checkpoint with --start, or sizes in [model] of --config.",
+            "Give the position stage's checkpoint with --checkpoint, or sizes in [model] of --config.",
         )
     model = fresh_model(sizes, seed)
     if getattr(options, "encoder", None):

@@ -136,7 +136,8 @@ class Training:
                 "diverged", f"The loss of step {step} is no number.", "Take a smaller learning rate, or clip gradients."
             )
         accelerator.backward(loss)
-        numbers = {f"train/{name}": float(value.detach()) for name, value in losses.items()}
+        told = accelerator.reduce(torch.stack([value.detach() for value in losses.values()]), reduction="mean")
+        numbers = {f"train/{name}": value for name, value in zip(losses, told.tolist(), strict=True)}
         if config.clip:
             numbers["train/gradient"] = float(accelerator.clip_grad_norm_(self._weights.values(), config.clip))
         self._optimiser.step()

@@ -20,6 +20,7 @@ from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from ..wire.kind import is_recording
 from ..wire.messages import Generate
+from .note_list import kept_fingers, list_notes
 
 _SOUND_SUFFIX = ".wav"
 
@@ -118,6 +119,7 @@ def _request(scene: bpy.types.Scene, name: str) -> Generate:
         seed=settings.seed,
         seconds=settings.seconds if settings.limit else None,
         raw=s2c and settings.raw,
+        fixed=() if s2c and settings.raw else kept_fingers(scene, piece),
     )
 
 
@@ -191,6 +193,7 @@ def put_into_scene(scene: bpy.types.Scene, clip: Clip, clip_path: Path, audio_pa
 
     with _shown(scene):
         build_stage(clip, clip_path, audio_path=audio_path, scene=scene)
+    list_notes(scene, clip)
 
 
 def in_the_way(scene: bpy.types.Scene) -> list[str]:

@@ -22,6 +22,7 @@ from .action import Channel, Keys, curves_of, lay_over, take_off, write_curves
 from .character import Placed, placed, read_rig
 from .contact_posing import bones_over_time
 from .marks import is_ours
+from .pedal import pedal_curve
 from .timing import frame_at, rate
 
 Array = NDArray[np.float64]
@@ -95,6 +96,7 @@ class _Baking:
         self.rig: Rig = read_rig(armature, scale=self.stand.scale)
         self.frames = frame_at(scene, 0.0) + clip.times * rate(scene)
         self.times, self.rate = clip.times, clip.rate
+        self.pedal = clip.score.pedal
         joints, turned = forward(hands.skeleton, clip.rotation.astype(float), clip.translation.astype(float))
         self.wrist = joints[:, :, 0]  # (T, 2, 3)
         self.turned = rotation.multiply(turned, rotation.from_matrix(hands.fit)[None])  # (T, 2, 16, 4)
@@ -114,16 +116,19 @@ class _Baking:
         if self.map.spine and not self._taken(*self.map.spine):
             self._lean()
             self._look()
-        legs = seat.seated_legs(self.armature, self.map)
+        legs = seat.seated_legs(self.armature, self.map, pedal=bool(self.pedal))
         leg_bones = [self.map.parts[side][part] for side in HandSide for part in ("thigh", "shin", "foot") if legs]
         if legs is None or self._taken(*leg_bones, *filter(None, [self.map.ik[side].foot for side in HandSide])):
             return
         for side in HandSide:
             controls = self.map.ik[side]
             flat = seat.upright(self.armature)
+            if legs.on_pedal and side is HandSide.RIGHT:
+                flat = seat.foot_on_pedal(legs, np.interp(self.times, *pedal_curve(self.pedal)), flat)
             if controls.foot:
                 foot = self.map.parts[side]["foot"]
-                self._carry(controls.foot, Moved.about(flat, self.rig[foot].head, legs.ankles[side][None]))
+                ankle = np.broadcast_to(legs.ankles[side], (len(flat), 3))
+                self._carry(controls.foot, Moved.about(flat, self.rig[foot].head, ankle))
                 self._switch(controls.foot_switch)
                 continue
             before = self._motion_of_parent(self.map.parts[side]["thigh"]).turn

@@ -16,7 +16,8 @@ from .shapes import Solid, level, rounded, rounding
 ACTION = "Piano pedal"
 _HINGE = (0.27, FLOOR_Z + 0.082)  # y, z of the axis
 _LENGTH = 0.155
-_DIP = 0.022  # travel of a pedal's tip
+DIP = 0.022  # travel of a pedal's tip
+TIP = np.array([0.062, _HINGE[0] - _LENGTH, _HINGE[1]])  # of the sustain pedal, where the foot stands on it
 _STEP = 0.070  # seconds that a foot takes from one end to the other
 _NAMES = ("soft", "sostenuto", "sustain")
 
@@ -42,7 +43,7 @@ def animate_pedal(pedal: bpy.types.Object, events: Sequence[PedalEvent], *, fps:
         return
     times, shares = pedal_curve(events)
     frames = start_frame + fps * times
-    write_curves(pedal, ACTION, {("rotation_euler", 0, "Pedal"): Keys(frames, shares * np.arcsin(_DIP / _LENGTH))})
+    write_curves(pedal, ACTION, {("rotation_euler", 0, "Pedal"): Keys(frames, shares * np.arcsin(DIP / _LENGTH))})
 
 
 def pedal_curve(events: Sequence[PedalEvent]) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,7 @@ from ..wire.keyboard import FLOOR_Z
 from .action import curves_of
 from .character import placed, read_rig
 from .marks import is_ours
+from .pedal import DIP, TIP
 
 Array = NDArray[np.float64]
 
@@ -34,8 +35,11 @@ _BENCH_BEHIND = 0.05  # of the hips
 _LOWEST, _HIGHEST = 0.36, 0.62  # of a bench that can be wound up and down
 _FEET_APART = 0.11
 _SHIN_BACK = 0.06  # of the ankles in front of the knees' plumb line
+_FOOT = 0.15  # metres from the ankle to the ball of a grown-up's foot,
+_HEEL = 0.3  # and from the ankle back to the heel, as a share of that
+_PEDAL_TOP = 0.02  # of the foot's axis above the pedal's,
+_ON_PEDAL = 0.035  # and of the ball of the foot behind the pedal's tip
 _BODY_SIZE = 0.54  # metres of an arm of usual length
-_TORSO_DEPTH = 0.02
 
 
 @dataclass(frozen=True)
@@ -104,20 +108,26 @@ def tilt() -> float:
 
 @dataclass(frozen=True)
 class Legs:
-    """Both seated legs: limbs by `HandSide`, and where the feet stand (2, 3)."""
+    """Both seated legs: limbs by `HandSide`, and where the feet stand (2, 3). foot: metres from the ankle to the ball of the foot.
+
+    on_pedal: whether the right one stands on the sustain pedal.
+    """
 
     limbs: tuple[Limb, Limb]
     ankles: Array
+    foot: float
+    on_pedal: bool
 
 
-def seated_legs(armature: bpy.types.Object, bone_map: BoneMap) -> Legs | None:
-    """Thighs ahead, feet on the floor where they reach it; None where the map has no legs or arms."""
+def seated_legs(armature: bpy.types.Object, bone_map: BoneMap, *, pedal: bool = False) -> Legs | None:
+    """Thighs ahead, feet on the floor or the right one on the pedal, where they reach; None where the map has no legs or arms."""
     stand = placed(armature)
     body = body_of(armature, bone_map, scale=stand.scale)
     if body is None or any(part not in bone_map.parts[side] for side in HandSide for part in LEG):
         return None
     limbs: list[Limb] = []
     ankles: list[Array] = []
+    foot, on_pedal = _FOOT * body.size, False
     for side in HandSide:
         root, knee, ankle = (body.rig[bone_map.parts[side][part]].head for part in LEG)
         bend = Bend.of(root, knee, ankle, towards=-body.ahead)
@@ -131,10 +141,26 @@ def seated_legs(armature: bpy.types.Object, bone_map: BoneMap) -> Legs | None:
                 FLOOR_Z + height,
             ]
         )
+        if pedal and side is HandSide.RIGHT:
+            there = np.array([TIP[0], TIP[1] + _ON_PEDAL - foot * np.cos(_raised(foot, 0.0)), FLOOR_Z + height])
+            on_pedal = bool(np.linalg.norm(there - hip) < sum(bend.lengths))
+            target = there if on_pedal else target
         limb = solve_limb(bend, hip[None], target[None], np.array([0.15 * outwards, 0.6, 1.0]))
         limbs.append(limb)
         ankles.append(limb.end[0])
-    return Legs((limbs[0], limbs[1]), np.array(ankles))
+    return Legs((limbs[0], limbs[1]), np.array(ankles), foot, on_pedal)
+
+
+def _raised(foot: float, share: Array | float) -> Array:
+    """Radians by which a foot on the pedal points up, the heel on the floor."""
+    return np.arcsin(np.clip((TIP[2] - FLOOR_Z + _PEDAL_TOP - share * DIP) / (foot + _HEEL * foot), -0.9, 0.9))
+
+
+def foot_on_pedal(legs: Legs, shares: Array, flat: Array) -> Array:
+    """(T, 4) turns of the right foot as it presses the pedal by `shares` (T,) of its travel."""
+    zero = np.zeros_like(shares)
+    up = rotation.from_axis_angle(np.stack([_raised(legs.foot, shares), zero, zero], axis=-1))
+    return rotation.multiply(up, np.broadcast_to(flat, up.shape))
 
 
 def _floor(body: Body) -> Array:

@@ -22,10 +22,12 @@ from s2c_blender.properties import settings_of  # noqa: E402
 from s2c_blender.scene import character, play_on  # noqa: E402
 from s2c_blender.scene.action import curves_of  # noqa: E402
 from s2c_blender.scene.contact import measure_scene  # noqa: E402
+from s2c_blender.scene.pedal import TIP  # noqa: E402
 from s2c_blender.scene.stage import HANDS, build_stage  # noqa: E402
 from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
 from s2c_blender.wire.hands import JOINTS, HandSide  # noqa: E402
+from s2c_blender.wire.notes import PedalEvent  # noqa: E402
 from tests import character_rigs, rigify_rigs  # noqa: E402
 from tests.character_rigs import Make  # noqa: E402
 
@@ -220,6 +222,25 @@ def test_looking_at_a_characters_hands_changes_nothing(scene, take, tmp_path):
     assert armature.data == data and len(bpy.data.armatures) == armatures
     assert np.abs(np.array(armature.matrix_world) - np.array(matrix)).max() < 1e-5
     assert scene.objects["Piano bench"].scale == bench
+
+
+def test_the_right_foot_presses_the_pedal(scene, take, tmp_path):
+    pedal = (PedalEvent(1.0, 127), PedalEvent(2.5, 0))
+    take = replace(take, score=replace(take.score, pedal=pedal))
+    armature = character_rigs.build(Make("unreal4"))
+    play(scene, armature, take, tmp_path, fast=True)
+
+    def ball(side):
+        return np.array(armature.matrix_world @ armature.pose.bones[f"foot_{side}"].tail)
+
+    seen = []
+    for seconds in (0.5, 2.0, 3.5):
+        scene.frame_set(round(scene["s2c_start_frame"] + 60 * seconds))
+        seen.append((ball("r"), ball("l")))
+    up, down, up_again = (right for right, _ in seen)
+    assert 0.015 < up[2] - down[2] < 0.03 and abs(up[2] - up_again[2]) < 1e-4
+    assert abs(up[0] - TIP[0]) < 0.03 and 0.0 < up[1] - TIP[1] < 0.08  # over the pedal's end
+    assert np.abs(seen[0][1] - seen[1][1]).max() < 1e-5
 
 
 def test_bones_keep_their_own_way_of_turning(scene, take, tmp_path):

@@ -145,7 +145,8 @@ def test_check_says_what_is_there_and_fails_where_a_split_is_missing(tmp_path: P
     for split in ("valid", "test"):
         piano_motion.write(root, piano_motion.items(1, video=f"BV-{split}"), seconds=9, split=split)
     capfd.readouterr()
-    assert main(["data", "check", str(root), "--json", str(tmp_path / "report.json")]) == 0
+    options = ["--processes", "2", "--cache", str(tmp_path / "decoded"), "--json", str(tmp_path / "report.json")]
+    assert main(["data", "check", str(root), *options]) == 0
     assert "train: 1 items of 1 videos by 1 uploaders" in capfd.readouterr().out
     assert [split["poses"] for split in json.loads((tmp_path / "report.json").read_text())] == [540] * 3
     (root / "valid.txt").write_text("")
