@@ -85,4 +85,4 @@ def own_checkpoint() -> Path | None:
 
 def reads_notes(checkpoint: str | None) -> bool:
     """Whether it is one of those that read notes instead of listening: they are single files, the others folders."""
-    return checkpoint is not None and Path(checkpoint).is_file()
+    return checkpoint is not None and checkpoint.endswith(".safetensors") and Path(checkpoint).is_file()
