@@ -4,6 +4,7 @@
 import os
 import re
 import uuid
+from bisect import bisect_right
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from ..properties import settings_of
 from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from ..wire.messages import Generate
+from ..wire.notes import Score
 from .generate import hands_full, push_undo
 
 _PLAIN = re.compile(r"[^\w\-]+")
@@ -166,6 +168,15 @@ def _output(source: Path, name: str) -> Path:
     return folder / f"{stem}.npz"
 
 
+def when(score: Score, begin: float, end: float) -> str:
+    """A span of seconds in bars, where the piece knows them."""
+    seconds = f"{begin:.1f} s" if end - begin < 0.1 else f"{begin:.1f} to {end:.1f} s"
+    if not score.bars:
+        return seconds
+    first, last = (max(bisect_right(score.bars, moment + 1e-6), 1) for moment in (begin, end))
+    return f"{seconds} in bar{f' {first}' if first == last else f's {first} to {last}'}"
+
+
 def _plain(name: str) -> str:
     return _PLAIN.sub("_", name).strip("_") or "character"
 
@@ -202,7 +213,7 @@ def _put_on(scene: bpy.types.Scene, armature: bpy.types.Object, clip: Clip, path
     )
     if not report.short:
         return []
-    named = [f"{begin:.1f} to {end:.1f} s ({side.word}, {1000 * most:.0f} mm)" for side, begin, end, most in report.short]
+    named = [f"{when(clip.score, begin, end)} ({side.word}, {1000 * most:.0f} mm)" for side, begin, end, most in report.short]
     more = f" and {len(named) - MOST_SPANS} times more" if len(named) > MOST_SPANS else ""
     return [
         PianoHandsError(

@@ -18,6 +18,7 @@ from s2c_blender.motion.fast_copy import copy_motion  # noqa: E402
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig  # noqa: E402
 from s2c_blender.motion.map_files import MAPS, read_convention  # noqa: E402
 from s2c_blender.motion.skeleton import pad_points  # noqa: E402
+from s2c_blender.ops.character import when  # noqa: E402
 from s2c_blender.properties import settings_of  # noqa: E402
 from s2c_blender.scene import character, play_on  # noqa: E402
 from s2c_blender.scene.action import curves_of  # noqa: E402
@@ -27,7 +28,7 @@ from s2c_blender.scene.stage import HANDS, build_stage  # noqa: E402
 from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
 from s2c_blender.wire.hands import JOINTS, HandSide  # noqa: E402
-from s2c_blender.wire.notes import PedalEvent  # noqa: E402
+from s2c_blender.wire.notes import PedalEvent, Score  # noqa: E402
 from tests import character_rigs, rigify_rigs  # noqa: E402
 from tests.character_rigs import Make  # noqa: E402
 
@@ -295,6 +296,13 @@ def test_out_of_reach_is_reported_with_its_times(scene, take, tmp_path):
     _, report = play(scene, armature, take, tmp_path, seated=False)
     assert {side for side, *_ in report.short} == set(HandSide)
     assert all(most > 0.5 for *_, most in report.short)
+
+
+def test_times_are_said_in_bars_where_the_piece_knows_them():
+    score = Score((), bars=(0.0, 2.0, 4.0, 6.0))
+    assert when(score, 2.5, 3.0) == "2.5 to 3.0 s in bar 2"
+    assert when(score, 1.0, 6.5) == "1.0 to 6.5 s in bars 1 to 4"
+    assert when(Score(()), 1.0, 1.0) == "1.0 s"
 
 
 def test_the_operators_bake_save_the_map_and_take_off(tmp_path):
