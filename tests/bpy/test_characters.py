@@ -321,10 +321,13 @@ def test_the_operators_bake_save_the_map_and_take_off(tmp_path):
         assert found.scores.notes.hits == found.scores.notes.reference and found.scores.right_finger == 1.0
         assert bpy.ops.s2c.save_map(filepath=str(tmp_path / "hero")) == {"FINISHED"}
         assert settings.character_map == str(tmp_path / "hero.json")
+        assert bpy.ops.s2c.open_take(filepath=str(tmp_path / "demo-My_Hero.npz")) == {"FINISHED"}  # goes where it belongs
+        found = measure_scene(scene)
+        assert found.scores.notes.hits == found.scores.notes.reference == found.scores.notes.estimated
         settings.character_way = "fast"
         assert bpy.ops.s2c.bake_character() == {"FINISHED"}
         assert bpy.ops.s2c.take_off_character() == {"FINISHED"}
-        assert not curves_of(settings.character)
+        assert not curves_of(settings.character) and not bpy.data.collections[HANDS].hide_render
         settings.character_map = str(tmp_path / "demo.wav")
         with pytest.raises(RuntimeError, match="no bone map"):
             bpy.ops.s2c.bake_character()
