@@ -44,15 +44,25 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     doctor.add_parser(commands)
     if wanted in ("setup", "doctor"):
         return
-    from . import fingering_command, mesh_command, model_command
+    from . import batch_command, fingering_command, mesh_command, model_command
+    from .data import command as data
+    from .drawing import command as drawing
+    from .evaluation import command as evaluation
+    from .training import command as training
 
     _add_generate(commands)
+    _add_sound(commands)
     _add_reassign(commands)
     _add_anew(commands)
     _add_serve(commands)
     fingering_command.add_parser(commands)
     mesh_command.add_parser(commands)
     model_command.add_parsers(commands)
+    data.add_parser(commands)
+    training.add_parser(commands)
+    batch_command.add_parser(commands)
+    drawing.add_parser(commands)
+    evaluation.add_parser(commands)
 
 
 def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -84,6 +94,40 @@ def _add_generate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--audio", type=Path, metavar="OUT.wav", help="also write the sound, synthesised from the notes")
     add_prior(parser)
     parser.set_defaults(run=_generate)
+
+
+def _add_sound(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "sound",
+        help="make a MIDI file audible",
+        description="Synthesise the sound of a MIDI file's notes.",
+        epilog="example: python -m backend sound piece.mid -o piece.wav",
+    )
+    parser.add_argument("piece", type=Path, metavar="PIECE.mid", help="a MIDI file")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.wav", help="where the sound goes")
+    parser.add_argument("--for-s2c", action="store_true", help="only where notes of it can be heard, and S2C run, here")
+    parser.set_defaults(run=_sound)
+
+
+def _sound(options: argparse.Namespace) -> int:
+    from s2c_blender.wire.terminal import ProgressBar
+
+    from . import config, pipeline
+    from .from_notes import render
+    from .score import read_midi
+
+    if options.for_s2c:
+        config.require()
+        config.require(config.HEARING, "Hearing the notes of a recording needs")
+    output = options.output.absolute()
+    pipeline.check_writable(output)
+    bar = ProgressBar()
+    try:
+        render(read_midi(options.piece), output, bar)
+    finally:
+        bar.end()
+    print(output)
+    return 0
 
 
 def _add_reassign(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -72,11 +72,16 @@ def hello() -> Hello:
         devices=("cpu",) if missing else devices(),
         models=("planner",) if missing else ("planner", "s2c"),
         missing=missing,
-        checkpoint=own_checkpoint() is not None,
+        checkpoint=places.made_checkpoint(Path(sys.prefix).parent) is not None,
         missing_to_hear=missing_packages(HEARING),
     )
 
 
 def own_checkpoint() -> Path | None:
-    """The checkpoint that setup put beside this Python's environment."""
-    return places.made_checkpoint(Path(sys.prefix).parent)
+    """For jobs that name none: the checkpoint that setup put beside this Python's environment, or the small one that ships."""
+    return places.made_checkpoint(Path(sys.prefix).parent) or places.shipped_weights()
+
+
+def reads_notes(checkpoint: str | None) -> bool:
+    """Whether it is one of those that read notes instead of listening: they are single files, the others folders."""
+    return checkpoint is not None and Path(checkpoint).is_file()

@@ -11,6 +11,7 @@ from s2c_blender.wire.messages import Generate
 from s2c_blender.wire.notes import NoteEvent, PedalEvent, Score
 
 from . import config
+from .fixed import with_fixed
 from .source import Listener
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def burden(duration: float, *, extra_work: float = 0.0, extra_memory: float = 0.
 def play(score: Score, asked: Generate, listener: Listener, prior: Clip | None = None) -> Clip:
     """A clip of the notes; its motion is the planner's, or near `prior`. Raises PianoHandsError, Cancelled."""
     from .perform import perform
+
+    score = with_fixed(score, asked.fixed, listener)
 
     def report(stage: str, done: int, total: int) -> None:
         listener.report(stage, done, total)

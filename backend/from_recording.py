@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
@@ -97,51 +98,64 @@ class Recording:
 
         begin, end = between or (0.0, asked.seconds)
         sound = read_mono(self.sound, rate=SAMPLE_RATE, seconds=end, tick=tick)[round(begin * SAMPLE_RATE) :]
-        assert asked.checkpoint is not None, "check_settings asks for it"
-        model, device = self.models.load(Path(asked.checkpoint), listener)
-        from .s2c import take, take_clip
-        from .s2c.behaviour import behaviour
-        from .s2c.sampler import Listening
-        from .s2c.windows import out_of_memory
-
-        how = behaviour(asked.compatibility)
-        settings = take.SamplingSettings(seed=asked.seed, steps=asked.steps, behaviour=how)
-        passes = _Passes(listener)
-        listening = Listening(report=passes.step, cancelled=listener.cancelled, window=passes.windows)
-        try:
-            with _dropout_drawn_by(asked.seed, device):
-                sampled = take.sample_take(model, sound, settings, device=device, listening=listening)
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
-            raise PianoHandsError(
-                "out-of-memory",
-                "The memory ran out, even for one window of the recording at a time.",
-                "Limit the seconds, or close other programs that use the device.",
-            ) from error
-        clip = take_clip.to_clip(sampled, fps=asked.fps, convention=self.convention, behaviour=how)
-        return self._clip(replace(clip, start=clip.start + begin))
+        return generated(sound, asked, self.models, listener, begin=begin, convention=self.convention)
 
     def render(self, path: Path, listener: Listener) -> None:
         raise AssertionError("check_settings refuses: the recording is the sound")
 
-    def _clip(self, clip: Clip) -> Clip:
-        asked = self.request
-        scale = np.array([asked.octave / STANDARD_OCTAVE, 1.0, 1.0])  # over the same keys of another keyboard
-        return replace(
-            clip,
-            translation=(clip.translation * scale).astype(np.float32),
-            hand_size=asked.hand_size,
-            octave=asked.octave,
-            made={
-                "prior": "s2c",
-                "seed": asked.seed,
-                "steps": asked.steps,
-                "compatibility": asked.compatibility,
-                "mean_pose": Path(asked.mano).name if asked.mano else "own",
-                "checkpoint": Path(asked.checkpoint or "").name,
-            },
-        )
+
+def generated(
+    heard: NDArray[np.float32],
+    asked: Generate,
+    models: KeptModel,
+    listener: Listener,
+    *,
+    begin: float = 0.0,
+    convention: "HandConvention | None" = None,
+) -> Clip:
+    """What the request's checkpoint makes of sound, or of a roll, that begins at `begin` seconds.
+
+    Raises PianoHandsError, Cancelled.
+    """
+    assert asked.checkpoint is not None, "check_settings asks for it"
+    model, device = models.load(Path(asked.checkpoint), listener)
+    from .s2c import take, take_clip
+    from .s2c.behaviour import behaviour
+    from .s2c.sampler import Listening
+    from .s2c.windows import out_of_memory
+
+    how = behaviour(asked.compatibility)
+    settings = take.SamplingSettings(seed=asked.seed, steps=asked.steps, behaviour=how)
+    passes = _Passes(listener)
+    listening = Listening(report=passes.step, cancelled=listener.cancelled, window=passes.windows)
+    try:
+        with _dropout_drawn_by(asked.seed, device):
+            sampled = take.sample_take(model, heard, settings, device=device, listening=listening)
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        raise PianoHandsError(
+            "out-of-memory",
+            "The memory ran out, even for one window of the piece at a time.",
+            "Limit the seconds, or close other programs that use the device.",
+        ) from error
+    clip = take_clip.to_clip(sampled, fps=asked.fps, convention=convention, behaviour=how)
+    scale = np.array([asked.octave / STANDARD_OCTAVE, 1.0, 1.0])  # over the same keys of another keyboard
+    return replace(
+        clip,
+        start=clip.start + begin,
+        translation=(clip.translation * scale).astype(np.float32),
+        hand_size=asked.hand_size,
+        octave=asked.octave,
+        made={
+            "prior": "s2c",
+            "seed": asked.seed,
+            "steps": asked.steps,
+            "compatibility": asked.compatibility,
+            "mean_pose": Path(asked.mano).name if asked.mano else "own",
+            "checkpoint": Path(asked.checkpoint).name,
+        },
+    )
 
 
 def warn_of_registration(clip: Clip, listener: Listener) -> None:

@@ -63,6 +63,7 @@ class KeptModel:
 
 
 def _stamp(folder: Path) -> Stamp:
-    """Which folder, and its files' names, sizes and times: a checkpoint imported anew is another one."""
-    files = sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else []
-    return str(folder.resolve()), tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+    """Which folder, or which file, and names, sizes and times of files: a checkpoint imported anew is another one."""
+    files = sorted(path for path in folder.glob("*") if path.is_file()) if folder.is_dir() else [folder]
+    there = [path for path in files if path.exists()]
+    return str(folder.resolve()), tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in there)

@@ -37,7 +37,7 @@ def generate(request: Generate, listener: Listener, models: KeptModel | None = N
     _warn_of_length(source, listener)
     clip = source.perform(listener)
     made = clip.made | {"version": config.version()}
-    if request.begin is None:  # a take of which a part is made anew says itself what it was made from
+    if kind_of(Path(request.input)) is not Kind.TAKE:  # a take says itself what it was made from
         made["input"] = Path(request.input).name
     clip = replace(clip, made=made)
     with _in_place_at_the_end(output, *([audio] if audio else [])) as staged:
@@ -81,8 +81,8 @@ def check_settings(request: Generate) -> None:
         raise PianoHandsError("bad-setting", "The planner generates nothing raw: it goes by notes.", "Choose S2C.")
     if (request.begin is None) != (request.end is None):
         raise PianoHandsError("bad-setting", "Of the part to be made anew one end is missing.", "Give both.")
-    if request.prior == "s2c" and request.audio_output:
-        raise PianoHandsError("bad-setting", "S2C makes no sound: its sound is the recording.", "Leave the sound file out.")
+    if request.prior == "s2c" and request.audio_output and not config.reads_notes(request.checkpoint):
+        raise PianoHandsError("bad-setting", "This S2C makes no sound: it listens to the recording.", "Leave the sound file out.")
 
 
 def check_writable(path: Path) -> None:
@@ -106,11 +106,13 @@ def check_writable(path: Path) -> None:
 
 def _open(request: Generate, models: KeptModel) -> Source:
     if kind_of(Path(request.input)) is Kind.TAKE:
-        from .from_take import Again, Anew
-
-        return Again.open(request) if request.begin is None else Anew.open(request, models)
+        return _open_take(request, models)
     if request.begin is not None:
         raise PianoHandsError("bad-setting", f"{Path(request.input).name} is no take.", "Choose the take of which a part is meant.")
+    if request.prior == "s2c" and config.reads_notes(request.checkpoint):
+        from .from_roll import Roll
+
+        return Roll.open(request, models)
     if request.prior == "s2c":
         from .from_recording import Recording
 
@@ -126,6 +128,14 @@ def _open(request: Generate, models: KeptModel) -> Source:
     from .from_notes import Piece
 
     return Piece.open(request)
+
+
+def _open_take(request: Generate, models: KeptModel) -> Source:
+    from .from_take import Again, Anew, Refingered
+
+    if request.begin is not None:
+        return Anew.open(request, models)
+    return Refingered.open(request) if request.fixed else Again.open(request)
 
 
 def check_inputs_stay(given: Sequence[Path], *written: Path | None) -> None:

@@ -27,6 +27,7 @@ LONGEST_OPEN_NOTE = 10.0  # seconds after which a note that the file never ends 
 DRUM_CHANNEL = 9
 SUSTAIN = 64
 DEFAULT_TEMPO = 500_000  # microseconds per quarter note before the first tempo event (Standard MIDI Files 1.0)
+_WRITTEN_DIVISION, _WRITTEN_TEMPO = 480, 250_000  # half a millisecond a tick
 MEAN_PITCH_APART = 2.0  # semitones between two tracks' mean pitches from which they count as two hands
 
 _RIGHT_WORDS = (
@@ -104,6 +105,28 @@ def read_midi(path: Path) -> Score:
             "Choose a file with piano notes between A0 and C8.",
         )
     return Score(notes, _pedal(parts, clock), tuple(left_out), _bars(file.ticks_per_beat, metres, clock, last_tick))
+
+
+def write_midi(score: Score, path: Path) -> None:
+    """Notes and pedal, exact to a quarter of a millisecond: a track for each hand that notes name, and one for the others."""
+    tracks = [mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=_WRITTEN_TEMPO)])]
+    for hand in (HandSide.RIGHT, HandSide.LEFT, None):
+        notes = [note for note in score.notes if note.hand is hand]
+        events = [(note.onset, 1, mido.Message("note_on", note=note.pitch, velocity=note.velocity)) for note in notes]
+        events += [(note.offset, 0, mido.Message("note_off", note=note.pitch)) for note in notes]
+        if not events:
+            continue
+        if len(tracks) == 1:
+            pedal = (mido.Message("control_change", control=SUSTAIN, value=change.value) for change in score.pedal)
+            events += [(change.time, 2, message) for change, message in zip(score.pedal, pedal, strict=True)]
+        track = mido.MidiTrack([mido.MetaMessage("track_name", name=hand.word)] if hand is not None else [])
+        now = 0
+        for time, _, message in sorted(events, key=lambda event: event[:2]):
+            tick = round(time * 1e6 / _WRITTEN_TEMPO * _WRITTEN_DIVISION)
+            track.append(message.copy(time=tick - now))
+            now = tick
+        tracks.append(track)
+    mido.MidiFile(ticks_per_beat=_WRITTEN_DIVISION, tracks=tracks).save(path)
 
 
 def merge_hands(score: Score) -> Score:

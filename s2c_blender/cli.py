@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import random
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from .wire.clip import Clip
 from .wire.errors import PianoHandsError
 from .wire.messages import DEFAULT_STEPS
 from .wire.options import add_prior
+from .wire.places import shipped_weights
 from .wire.terminal import ProgressBar
 
 PREVIEW_SECONDS = 30.0
@@ -82,7 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     measure.set_defaults(prior="planner", checkpoint=None, mano=None, steps=DEFAULT_STEPS, compatibility="none")
     measure.set_defaults(on_keys=1.0, raw=False)
     for command in (demo, measure):
-        command.add_argument("--input", type=Path, required=True, metavar="INPUT", help="a MIDI file or a recording")
+        command.add_argument(
+            "--input",
+            type=Path,
+            required=command is measure,
+            metavar="INPUT",
+            help="a MIDI file or a recording; demo without one: from a recording of the shipped piece, by S2C",
+        )
         command.add_argument("--seconds", type=float, metavar="N", help="only the first N seconds of the piece")
         command.add_argument("--measured", type=float, metavar="N", help="measure contact on the first N seconds only")
         command.add_argument("--fps", type=int, default=60, help="the scene's frame rate (60)")
@@ -98,6 +106,8 @@ def _demo(options: argparse.Namespace) -> int:
     from .scene.render import render_preview, render_stills
 
     out = options.out.absolute()
+    if options.input is None:
+        _choose_whole_way(options, out)
     made = _generate(options, out)
     scene = bpy.context.scene
     blend = out / "scene.blend"
@@ -141,6 +151,29 @@ def _demo(options: argparse.Namespace) -> int:
     return 0
 
 
+def _choose_whole_way(options: argparse.Namespace, out: Path) -> None:
+    """From a recording of the shipped piece, made here, by S2C, where the backend's Python can; else the piece by the planner."""
+    root = Path(__file__).resolve().parent.parent
+    options.input = root / "s2c_blender" / "pieces" / "demo.mid"
+    python = str(options.python or sys.executable)
+    made = _make_folder(out) / "recording.wav"
+    command = [python, "-m", "backend", "sound", str(options.input), "-o", str(made), "--for-s2c"]
+    said = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if said.returncode == 0:
+        options.input, options.prior = made, "s2c"
+    else:
+        print(f"The planner plays the piece, because S2C cannot: {said.stderr.strip()}", file=sys.stderr, flush=True)
+
+
+def _make_folder(out: Path) -> Path:
+    """Raises PianoHandsError('not-writable')."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PianoHandsError("not-writable", f"{out} cannot be made: {error.strerror}.", "Choose another folder.") from error
+    return out
+
+
 def _measure(options: argparse.Namespace) -> int:
     import tempfile
 
@@ -182,10 +215,7 @@ def _random_start(name: str, latest: float) -> float:
 
 def _generate(options: argparse.Namespace, out: Path) -> Made:
     """The whole way through the operator, into an empty file. The take is `out`/take.npz."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PianoHandsError("not-writable", f"{out} cannot be made: {error.strerror}.", "Choose another folder.") from error
+    _make_folder(out)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     if not hasattr(bpy.types, "S2C_OT_generate"):
         registration.register()  # an installed extension went with the factory settings
@@ -223,7 +253,7 @@ def _generate(options: argparse.Namespace, out: Path) -> Made:
 
 def _choose(scene: bpy.types.Scene, options: argparse.Namespace, out: Path) -> None:
     """What a person would set in the panel. Raises PianoHandsError."""
-    if options.prior == "s2c" and options.checkpoint is None:
+    if options.prior == "s2c" and options.checkpoint is None and shipped_weights() is None:
         raise PianoHandsError("bad-setting", "S2C needs a checkpoint.", "Name it with --checkpoint DIR.")
     scene.render.fps, scene.render.fps_base = options.fps, 1.0
     settings = settings_of(scene)

@@ -17,6 +17,21 @@ def _may_play(_: bpy.types.PropertyGroup, ob: bpy.types.Object) -> bool:
     return ob.type == "ARMATURE" and not ob.get("s2c_made")
 
 
+class S2C_PG_note(bpy.types.PropertyGroup):
+    """A note of the take: who plays it, and who the person wants to."""
+
+    time: bpy.props.StringProperty(description="Onset in seconds, in full")  # a float property would round it
+    onset: bpy.props.FloatProperty(name="Onset", description="Seconds from the beginning of the piece")
+    pitch: bpy.props.IntProperty(name="Pitch", description="MIDI")
+    played_hand: bpy.props.IntProperty(description="0 right, 1 left")
+    played_finger: bpy.props.IntProperty()
+    fixed: bpy.props.BoolProperty(name="Fixed", description="Chosen by you, and kept when the piece is generated again")
+    hand: bpy.props.EnumProperty(
+        name="Hand", description="Who is to play the note", items=(("LEFT", "L", "Left hand"), ("RIGHT", "R", "Right hand"))
+    )
+    finger: bpy.props.IntProperty(name="Finger", description="From 1, the thumb, to 5", default=1, min=1, max=5)
+
+
 class S2C_PG_settings(bpy.types.PropertyGroup):
     """Lengths in centimetres, as pianists measure their hands."""
 
@@ -175,6 +190,30 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
         min=0.0,
         max=20.0,
         precision=1,
+    )
+
+    notes: bpy.props.CollectionProperty(type=S2C_PG_note)
+    note: bpy.props.IntProperty(name="Note", description="The chosen one in the list")
+    notes_near: bpy.props.BoolProperty(
+        name="Near the Current Frame",
+        description="List what is played from 2 seconds before the current frame to 6 after it, or in the preview range",
+        default=True,
+    )
+    speed: bpy.props.FloatProperty(
+        name="Speed",
+        description="How fast the take is to play, against what it does now",
+        default=100.0,
+        min=10.0,
+        max=400.0,
+        soft_min=50.0,
+        soft_max=200.0,
+        subtype="PERCENTAGE",
+    )
+    export_piano: bpy.props.BoolProperty(name="With the Piano", description="Write the piano and its moving keys, too")
+    keep_fingers: bpy.props.BoolProperty(
+        name="Keep My Fingers",
+        description="When the same piece is generated again, the fingers that you chose stay",
+        default=True,
     )
 
 

@@ -5,13 +5,26 @@ import bpy
 
 from . import properties
 from .jobs import pump
-from .ops import anew, copy_setup, generate, look_at_python, open_take, report
+from .ops import (
+    anew,
+    copy_setup,
+    edit_take,
+    export_take,
+    fingers,
+    generate,
+    look_at_python,
+    motion_data,
+    open_take,
+    report,
+)
 from .ops import character as bake
 from .preferences import S2C_AP_preferences, extension_id
-from .ui import character, panel, part
+from .ui import character, panel, part, take
+from .ui import fingers as fingers_panel
 
 CLASSES: tuple[type, ...] = (
     S2C_AP_preferences,
+    properties.S2C_PG_note,
     properties.S2C_PG_settings,
     generate.S2C_OT_generate,
     generate.S2C_OT_cancel,
@@ -24,12 +37,26 @@ CLASSES: tuple[type, ...] = (
     bake.S2C_OT_bake_character,
     bake.S2C_OT_take_off_character,
     bake.S2C_OT_save_map,
+    fingers.S2C_OT_list_notes,
+    fingers.S2C_OT_solve_fingers,
+    fingers.S2C_OT_forget_fingers,
+    fingers.S2C_OT_finger_numbers,
+    edit_take.S2C_OT_move_take,
+    edit_take.S2C_OT_trim_take,
+    edit_take.S2C_OT_retime_take,
+    export_take.S2C_OT_export_take,
+    motion_data.S2C_OT_export_motion,
+    motion_data.S2C_OT_import_motion,
     report.S2C_OT_copy_report,
     report.S2C_OT_open_log,
     panel.S2C_PT_main,
     part.S2C_PT_part,
     panel.S2C_PT_settings,
     character.S2C_PT_character,
+    fingers_panel.S2C_UL_notes,
+    fingers_panel.S2C_PT_fingers,
+    take.S2C_PT_edit,
+    take.S2C_PT_export,
 )
 
 

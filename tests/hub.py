@@ -34,9 +34,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        if path == "/api/models/owner/model/tree/main":
+        if path in ("/api/models/owner/model/tree/main", "/api/datasets/owner/model/tree/main"):
             return self.answer(200, self.site.listing if self.site.listing is not None else self.site.list())
-        path = path.removeprefix("/owner/model/resolve/main/").replace("%3D", "=")
+        path = path.removeprefix("/datasets").removeprefix("/owner/model/resolve/main/").replace("%3D", "=")
         self.site.asked.append((path, self.headers.get("Range")))
         if path not in self.site.files:
             return self.answer(404, b"")

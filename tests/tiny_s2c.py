@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A complete S2C checkpoint of our own format with few and random numbers. Needs torch."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
-from backend.s2c.checkpoint import CONFIG, FORMAT, digest, hand_parts
+from backend.s2c.checkpoint import save
 from s2c_blender.wire.hands import HandSide
 from tests.s2c_models import SMALL, random_model
 
@@ -24,14 +22,5 @@ def checkpoint(folder: Path, *, seed: int = 0) -> Path:
     for side in HandSide:
         head = cast(nn.Linear, model.predictor(side).head[-1])  # wrists stay about the keys
         head.load_state_dict({"weight": head.weight * torch.tensor(_SPREAD)[:, None], "bias": torch.tensor(_PLACE)})
-    folder.mkdir(parents=True, exist_ok=True)
-    sums = dict[str, str]()
-    for side in HandSide:
-        path = folder / f"{side.word}.safetensors"
-        parts = hand_parts(model, side)
-        tensors = {f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()}
-        save_file({name: value.half().contiguous() for name, value in tensors.items()}, path)
-        sums[path.name] = digest(path)
-    content = {"format": FORMAT, "model": TINY.to_json(), "sha256": sums, "about": {}}
-    (folder / CONFIG).write_text(json.dumps(content), encoding="utf-8")
+    save(model, folder, precision=torch.half)
     return folder

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What S2C learns from: how hands come to be numbers in its data."""
+"""What S2C learns from: PianoMotion10M (Gan et al. 2024, https://arxiv.org/abs/2406.09326) in its published folders. No torch."""

@@ -9,6 +9,7 @@ import wave
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from s2c_blender.wire.errors import Cancelled, PianoHandsError, write_failed
 from s2c_blender.wire.notes import NoteEvent, PedalEvent, Score
 
-from .tone import LAYERS, UNDAMPED, struck
+from .tone import LAYERS, UNDAMPED, USUAL, Voice, struck
 
 Sound = NDArray[np.float32]
 
@@ -26,6 +27,15 @@ _CACHE_BYTES = 160 * 2**20
 _TAIL = 1.6  # seconds after the last damper has fallen, for the room to die away
 _PEDAL_DOWN = 64  # CC64 at which the dampers are off the strings
 _WAVE_LIMIT = 2**32 - 64  # bytes of sound a .wav can count
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A piano in a room. room: how long it sounds, against the usual one; echo: how loud, against the strings."""
+
+    voice: Voice = USUAL
+    room: float = 1.0
+    echo: float = 0.22
 
 
 def render_score(
@@ -41,8 +51,7 @@ def render_score(
     `report(done, total)` hears of progress in seconds of sound. Memory stays bounded however long the piece is.
     Raises Cancelled, PianoHandsError('write-failed') and PianoHandsError('too-long').
     """
-    ends = _damper_times(score)
-    total = max(ends, default=0.0) + _TAIL
+    total = max(_damper_times(score), default=0.0) + _TAIL
     if total * sample_rate * 4 > _WAVE_LIMIT:
         raise PianoHandsError(
             "too-long", f"{total / 3600:.1f} hours of sound do not fit into a .wav file.", "Take a part of the piece."
@@ -54,7 +63,7 @@ def render_score(
             file.setnchannels(2)
             file.setsampwidth(2)
             file.setframerate(sample_rate)
-            for block in _blocks(score, ends, frames=round(total * sample_rate), sample_rate=sample_rate):
+            for block in sound_of(score, sample_rate=sample_rate, instrument=Instrument()):
                 if cancelled is not None and cancelled():
                     raise Cancelled
                 file.writeframes(np.ascontiguousarray((32767.0 * block.T).astype("<i2")).tobytes())
@@ -68,10 +77,12 @@ def render_score(
         temporary.unlink(missing_ok=True)
 
 
-def _blocks(score: Score, ends: list[float], *, frames: int, sample_rate: int) -> Iterator[Sound]:
-    """The whole sound as consecutive (2, n) blocks within -1 to 1."""
+def sound_of(score: Score, *, sample_rate: int, instrument: Instrument) -> Iterator[Sound]:
+    """Consecutive (2, n) blocks within -1 to 1 until the room has died away."""
+    ends = _damper_times(score)
+    frames = round((max(ends, default=0.0) + _TAIL) * sample_rate)
     size = int(_BLOCK_SECONDS * sample_rate)
-    strings, room = _Strings(sample_rate), _Room(sample_rate, size)
+    strings, room = _Strings(sample_rate, instrument.voice), _Room(sample_rate, size, instrument)
     gain = _gain(score)
     sounding = np.zeros((2, 0), dtype=np.float32)
     upcoming = 0
@@ -99,8 +110,8 @@ def _add(block: Sound, sound: Sound, at: int) -> Sound:
 class _Strings:
     """Sounds of struck keys, kept by pitch and brightness, the least used forgotten first."""
 
-    def __init__(self, sample_rate: int) -> None:
-        self._rate = sample_rate
+    def __init__(self, sample_rate: int, voice: Voice) -> None:
+        self._rate, self._voice = sample_rate, voice
         self._kept: OrderedDict[tuple[int, int], tuple[float, Sound]] = OrderedDict()
         self._bytes = 0
 
@@ -121,7 +132,7 @@ class _Strings:
             # Lengths double, so that a key's sound is made again only a few times.
             length = 2.0 ** np.ceil(np.log2(max(seconds, 0.5)))
             self._bytes -= 0 if sound is None else sound.nbytes
-            sound = struck(pitch, layer=layer, seconds=length, sample_rate=self._rate)
+            sound = struck(pitch, layer=layer, seconds=length, sample_rate=self._rate, voice=self._voice)
             self._bytes += sound.nbytes
             self._kept[key] = (length, sound)
         self._kept.move_to_end(key)
@@ -133,17 +144,19 @@ class _Strings:
 class _Room:
     """A small, warm room: every block is joined by its own echo and by what is left of the echo before it."""
 
-    def __init__(self, sample_rate: int, size: int) -> None:
-        length = int(1.1 * sample_rate)
+    def __init__(self, sample_rate: int, size: int, instrument: Instrument) -> None:
+        length = int(1.1 * instrument.room * sample_rate)
         time = np.arange(length) / sample_rate
         noise = np.random.default_rng(88).standard_normal((2, length))
         # Walls swallow the treble sooner: blend towards a duller noise as time passes.
         dull = np.stack([np.convolve(row, np.hanning(25) / 5.0, mode="same") for row in noise])
         swallowed = np.minimum(1.0, time / 0.15)
-        echo = ((1.0 - swallowed) * noise + swallowed * dull) * np.exp(-time / 0.2) * np.minimum(1.0, time / 0.03)
+        echo = (
+            ((1.0 - swallowed) * noise + swallowed * dull) * np.exp(-time / (0.2 * instrument.room)) * np.minimum(1.0, time / 0.03)
+        )
         echo[:, : int(0.009 * sample_rate)] = 0.0  # nothing comes back sooner than from the nearest wall
         self._points = 1 << (size + length - 1).bit_length()
-        self._echo = np.fft.rfft(0.22 * echo / np.sqrt(np.sum(echo**2, axis=1, keepdims=True)), self._points)
+        self._echo = np.fft.rfft(instrument.echo * echo / np.sqrt(np.sum(echo**2, axis=1, keepdims=True)), self._points)
         self._left = np.zeros((2, length), dtype=np.float32)
 
     def with_echo(self, block: Sound) -> Sound:

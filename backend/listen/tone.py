@@ -1,11 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The sound of one struck piano string, by additive synthesis. NumPy only."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 LAYERS = 8  # brightness steps between the softest and the hardest touch
 UNDAMPED = 90  # from F#6 upwards a grand piano has no dampers
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What sets one piano apart from another, each against the usual one."""
+
+    brightness: float = 1.0  # how high the hammers' blow reaches
+    stiffness: float = 1.0  # of the strings
+    detune: float = 1.0  # between the strings of a key
+    decay: float = 1.0  # how soon strings die away
+    knock: float = 1.0  # of hammer and key bed
+
+
+USUAL = Voice()
 
 _CHUNK = 256
 _PARTIALS = 44
@@ -14,7 +30,7 @@ _DETUNE = 0.35  # cents between each of the two strings and the note
 _INAUDIBLE = 10.0 ** (-66.0 / 20.0)  # against the note's strongest partial
 
 
-def struck(pitch: int, *, layer: int, seconds: float, sample_rate: int) -> NDArray[np.float32]:
+def struck(pitch: int, *, layer: int, seconds: float, sample_rate: int, voice: Voice = USUAL) -> NDArray[np.float32]:
     """The undamped sound (2, samples) of a key struck at brightness `layer` (0 to LAYERS - 1), peak 1.
 
     It ends after `seconds`, or sooner where it has died away by then.
@@ -24,12 +40,12 @@ def struck(pitch: int, *, layer: int, seconds: float, sample_rate: int) -> NDArr
     strings tuned slightly apart, and dies first fast, then slowly, as the two polarisations of a real string do.
     """
     force = (layer + 0.5) / LAYERS
-    frequency, level = _partials(pitch, force, sample_rate)
-    slow = _slow_decay(pitch, frequency)
+    frequency, level = _partials(pitch, force, sample_rate, voice)
+    slow = voice.decay * _slow_decay(pitch, frequency)
     samples = int(min(6.5 / slow.min(), 12.0, seconds) * sample_rate)
     rates = np.concatenate([slow, 2.6 * slow])
     weights = np.concatenate([0.3 * level, 0.7 * level])
-    apart = 2.0 ** (_DETUNE / 1200.0)
+    apart = 2.0 ** (voice.detune * _DETUNE / 1200.0)
     strings = np.stack(
         [
             _ring(np.tile(frequency * tuning, 2), rates, weights, samples=samples, sample_rate=sample_rate)
@@ -40,7 +56,7 @@ def struck(pitch: int, *, layer: int, seconds: float, sample_rate: int) -> NDArr
     gain = np.sqrt([1.0 - pan, pan]).astype(np.float32)[:, None]
     # Each string leans a little to one side, so that the beating between them is heard as width.
     sound = gain * (np.array([[1.0, 0.78], [0.78, 1.0]], dtype=np.float32) @ strings)
-    knock = gain * _knock(pitch, force, samples=samples, sample_rate=sample_rate)
+    knock = voice.knock * gain * _knock(pitch, force, samples=samples, sample_rate=sample_rate)
     sound[:, : knock.shape[1]] += knock
     swell = _attack(force, sample_rate)
     sound[:, : swell.size] *= swell
@@ -49,16 +65,16 @@ def struck(pitch: int, *, layer: int, seconds: float, sample_rate: int) -> NDArr
     return sound / np.abs(sound).max()
 
 
-def _partials(pitch: int, force: float, sample_rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _partials(pitch: int, force: float, sample_rate: int, voice: Voice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Frequencies and levels of the partials that can be heard."""
-    stiffness = np.exp(0.0926 * pitch - 13.64) + np.exp(-0.0847 * pitch - 5.82)
+    stiffness = voice.stiffness * (np.exp(0.0926 * pitch - 13.64) + np.exp(-0.0847 * pitch - 5.82))
     stretch = 8.0 * ((pitch - 64.5) / 43.5) ** 3  # cents: tuners widen the outer octaves
     first = 440.0 * 2.0 ** ((pitch - 69 + stretch / 100.0) / 12.0)
     number = np.arange(1, _PARTIALS + 1)
     frequency = first * number * np.sqrt((1.0 + stiffness * number**2) / (1.0 + stiffness))
     number, frequency = number[frequency < 0.45 * sample_rate], frequency[frequency < 0.45 * sample_rate]
     # Felt hardens with force, so a harder blow reaches higher; treble hammers are harder and smaller.
-    reach = (420.0 + 5.0 * max(pitch - 21, 0)) * (0.45 + 3.4 * force**1.4) + 0.55 * first
+    reach = voice.brightness * (420.0 + 5.0 * max(pitch - 21, 0)) * (0.45 + 3.4 * force**1.4) + 0.55 * first
     blow = np.abs(np.sin(np.pi * number * _STRIKE_POINT)) + 0.04
     board = frequency**2 / (frequency**2 + 70.0**2)  # a soundboard hardly radiates the lowest partials
     level = blow * board * np.exp(-frequency / reach) / number**0.7

@@ -127,7 +127,7 @@ def _fingers(
     span = settings.hand_size * STANDARD_OCTAVE / settings.octave
     without = (skeleton.missing(HandSide.RIGHT), skeleton.missing(HandSide.LEFT))
     laid = None if motion is None else lay_out(motion, score, hand, Keyboard(settings.octave))
-    seen = None if laid is None else laid.seen
+    hand, seen = (hand, None) if laid is None else (laid.hand, laid.seen)
     return assign_fingers(score, hand, span=span, seen=seen, without=without, tick=part_of(tick, 0.7, 1.0)), laid
 
 

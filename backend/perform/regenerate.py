@@ -114,7 +114,7 @@ def _solve(
     if prior is not None:
         motion = Motion(prior, skeleton)
         fits = _kept_fits(clip) or register(motion, score, fingering.hand, setting.keyboard)
-        near = NearMotion(plan, Laid(motion, fits, np.zeros((len(score.notes), 5))))
+        near = NearMotion(plan, Laid(motion, fits, fingering.hand, np.zeros((len(score.notes), 5))))
     before, there = (values[first:last].astype(float) for values in (clip.rotation, clip.translation))
     old: Array = np.concatenate([there, kinematics.from_rotations(skeleton, before)], axis=-1)
     share = fade(first, last, count, _within(FADE, first, last, rate))

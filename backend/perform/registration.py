@@ -33,6 +33,7 @@ _SPREAD, _FINE = 0.008, 0.005  # metres, standard deviations of a striking finge
 _STRAY = 0.02  # likelihood of a note that no finger plays (a wrong one, or the other hand's), of a finger right on its key
 _STEPS = 15
 _SHARED = 0.5  # share of a hand's notes that the other's fit has to explain
+_NOT_SEEN, _CLEARLY_SEEN = 0.1, 0.8  # probabilities at which a note is another hand's than it seemed
 _DEPTH_STEPS = 8
 _DEPTH_SPREAD = 0.008
 
@@ -73,10 +74,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Laid:
-    """A motion laid on the keys. seen: (N, 5) probability that each finger strikes each note."""
+    """A motion laid on the keys. hand: (N,) `HandSide` of each note; seen: (N, 5) probability that each of its fingers strikes."""
 
     motion: Motion
     fits: tuple[HandFit, HandFit]
+    hand: NDArray[np.int8]
     seen: Array
 
     def made(self, on_keys: float) -> dict[str, Any]:
@@ -85,9 +87,11 @@ class Laid:
 
 
 def lay_out(motion: Motion, score: Score, hand: NDArray[np.int8], keyboard: Keyboard) -> Laid:
-    """Register the motion and read its fingers. hand: (N,) `HandSide` of every note."""
+    """Register the motion and read its hands and fingers. hand: (N,) `HandSide` of every note, by the notes alone."""
     fits = register(motion, score, hand, keyboard)
-    return Laid(motion, fits, seen_fingers(motion, score, hand, fits, keyboard))
+    seen = seen_fingers(motion, score, fits, keyboard)
+    hand = _seen_hands(seen, score, hand)
+    return Laid(motion, fits, hand, seen[np.arange(len(hand)), hand])
 
 
 def as_it_lies(clip: Clip, skeleton: HandSkeleton) -> Laid | None:
@@ -95,7 +99,7 @@ def as_it_lies(clip: Clip, skeleton: HandSkeleton) -> Laid | None:
     if clip.made.get("prior") != "s2c" or not clip.score.notes:
         return None
     here = HandFit(1.0, (0.0, 0.0), (0.0, 0.0), 1.0, len(clip.score.notes))
-    return Laid(Motion(clip, skeleton), (here, here), np.zeros((len(clip.score.notes), 5)))
+    return Laid(Motion(clip, skeleton), (here, here), clip.fingering.hand, np.zeros((len(clip.score.notes), 5)))
 
 
 def register(motion: Motion, score: Score, hand: NDArray[np.int8], keyboard: Keyboard) -> tuple[HandFit, HandFit]:
@@ -132,24 +136,34 @@ def seen_at(motion: Motion, onset: Array) -> tuple[Array, Array]:
     return tips, going_down(tips, motion.tips(onset - DROP_SEEN))
 
 
-def seen_fingers(motion: Motion, score: Score, hand: NDArray[np.int8], fits: tuple[HandFit, HandFit], keyboard: Keyboard) -> Array:
-    """(N, 5) probability that each finger of the note's hand strikes it, by where it is and whether it goes down.
+def seen_fingers(motion: Motion, score: Score, fits: tuple[HandFit, HandFit], keyboard: Keyboard) -> Array:
+    """(N, H, 5) probability that each finger of each hand strikes a note, were it that hand's: by its place and its going down.
 
-    What is missing to one says that none is seen to: a wrong note, a hand that could not be registered.
+    What is missing to one says that none is seen to: a wrong note, the other hand's, a hand that could not be registered.
     """
     onset = np.array([note.onset for note in score.notes])
-    result = np.zeros((len(onset), 5))
+    key = np.array([note.pitch - LOWEST for note in score.notes], dtype=np.intp)
+    result = np.zeros((len(onset), 2, 5))
+    meant = np.flatnonzero(onset <= motion.end)
+    if not len(meant):
+        return result
+    tips, likely = seen_at(motion, onset[meant])
+    wrists = motion.wrists(onset[meant] + AFTER)
     for side in HandSide:
-        mine = np.flatnonzero((hand == side) & (onset <= motion.end))
-        if not (fits[side].trusted and len(mine)):
-            continue
-        tips, likely = seen_at(motion, onset[mine])
-        wrist = fits[side].apply(motion.wrists(onset[mine] + AFTER)[:, side, :2])[:, 0]
-        key = np.array([score.notes[i].pitch - LOWEST for i in mine])
-        beside = wrist[:, None] + tips[:, side, :, 0] - keyboard.x[key, None]
-        match = _shares(likely[:, side]) * np.exp(-0.5 * (beside / _SPREAD) ** 2)
-        result[mine] = match / (match.sum(axis=-1, keepdims=True) + _STRAY)
+        if fits[side].trusted:
+            wrist = fits[side].apply(wrists[:, side, :2])[:, 0]
+            beside = wrist[:, None] + tips[:, side, :, 0] - keyboard.x[key[meant], None]
+            match = _shares(likely[:, side]) * np.exp(-0.5 * (beside / _SPREAD) ** 2)
+            result[meant, side] = match / (match.sum(axis=-1, keepdims=True) + _STRAY)
     return result
+
+
+def _seen_hands(seen: Array, score: Score, hand: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Hands (N,) where a note that nobody gave to one is clearly seen to be struck by the other."""
+    each = seen.max(axis=-1)
+    own, other = (each[np.arange(len(hand)), which] for which in (hand, 1 - hand))
+    free = np.array([note.hand is None for note in score.notes], dtype=bool)
+    return np.where(free & (own < _NOT_SEEN) & (other > _CLEARLY_SEEN), 1 - hand, hand).astype(np.int8)
 
 
 def in_words(made: dict[str, dict[str, Any]]) -> str:

@@ -4,6 +4,8 @@
 import hashlib
 import json
 import math
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +13,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from s2c_blender.wire.errors import PianoHandsError
+from s2c_blender.wire.errors import PianoHandsError, write_failed
 from s2c_blender.wire.hands import HandSide
 
 from .config import ModelConfig
@@ -41,7 +44,9 @@ class Manifest:
 
 
 def load(path: Path, *, as_stored: bool = False) -> S2CModel:
-    """The model in a checkpoint folder, ours or in the published layout; on the CPU, in evaluation mode, in single precision.
+    """The model in a checkpoint folder, ours or in the published layout, or in a small model's one file.
+
+    It is on the CPU, in evaluation mode, in single precision.
 
     `as_stored`: with numbers as they are in our files, for who moves them to a device anyway: half the memory meanwhile.
 
@@ -49,6 +54,8 @@ def load(path: Path, *, as_stored: bool = False) -> S2CModel:
     brings the file into memory for the reading that follows, and needs no memory of what was checked before. It finds damage,
     not forgery: who can change a file can change config.json too. Raises PianoHandsError('bad-checkpoint').
     """
+    if path.is_file():
+        return _load_small(path, as_stored=as_stored)
     if not (path / CONFIG).exists() and (path / "args.txt").exists():
         from .reference_checkpoint import load_reference
 
@@ -64,6 +71,43 @@ def load(path: Path, *, as_stored: bool = False) -> S2CModel:
         return tensor if as_stored else tensor.float()
 
     return build(manifest.config, read)
+
+
+def save_small(model: S2CModel, path: Path, *, about: Mapping[str, Any]) -> None:
+    """One file, in half precision, of a model whose hands share their numbers; the sizes stand in its header.
+
+    Raises PianoHandsError('write-failed').
+    """
+    parts = hand_parts(model, HandSide.RIGHT)
+    tensors = {f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()}
+    header = {"format": str(FORMAT), "model": json.dumps(model.config.to_json()), "about": json.dumps(dict(about))}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        save_file({name: value.detach().cpu().half().clone() for name, value in tensors.items()}, temporary, header)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise write_failed(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _load_small(path: Path, *, as_stored: bool) -> S2CModel:
+    """Raises PianoHandsError('bad-checkpoint')."""
+    file = _read_file(path)
+    try:
+        header = file.metadata() or {}
+        if header["format"] != str(FORMAT):
+            raise bad(
+                f"{path} is of format {header['format'][:20]}; this version reads format {FORMAT}.", "Install the newest version."
+            )
+        config = ModelConfig.from_json(json.loads(header["model"]))
+        if not config.shared:
+            raise ValueError("a small model's hands share their numbers")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise bad(f"{path} cannot be used: {type(error).__name__}: {error}.", "Get the file again.") from error
+    shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    check_tensors(shapes, config, path.name)
+    return build(config, lambda side, name: file.get_tensor(name) if as_stored else file.get_tensor(name).float())
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -97,6 +141,37 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError("it is no JSON object")
     return values
+
+
+def save(model: S2CModel, path: Path, *, precision: torch.dtype = torch.float32, about: Mapping[str, Any] | None = None) -> None:
+    """Write the folder that `load` reads, whole; what was there is replaced. Raises PianoHandsError('write-failed')."""
+    stage = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        stage.mkdir(parents=True)
+        sums = dict[str, str]()
+        for side in HandSide:
+            parts = hand_parts(model, side)
+            tensors = {f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()}
+            file = stage / f"{side.word}.safetensors"
+            # Cloned: safetensors refuses tensors that share memory, as convolutions of both hands may.
+            save_file({name: value.detach().cpu().to(precision).clone() for name, value in tensors.items()}, file)
+            sums[file.name] = digest(file)
+        content = {"format": FORMAT, "model": model.config.to_json(), "sha256": sums, "about": dict(about or {})}
+        (stage / CONFIG).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        replace_folder(stage, path)
+    except OSError as error:
+        raise write_failed(path, error) from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def replace_folder(new: Path, place: Path) -> None:
+    """Put a finished folder where an older one may be. Raises OSError."""
+    old = place.with_name(f".{place.name}.{os.getpid()}.old")
+    if place.exists():
+        os.replace(place, old)
+    os.replace(new, place)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def build(config: ModelConfig, read: Callable[[HandSide, str], Tensor]) -> S2CModel:
@@ -156,6 +231,14 @@ def _open(path: Path, manifest: Manifest) -> Any:
                 f"{path.name} is not what was imported: its SHA-256 is not the one in {CONFIG}.",
                 "It was changed or damaged since: copy the folder again, or import the checkpoint again.",
             )
+    except (OSError, ValueError) as error:
+        raise bad(f"{path.name} cannot be read.") from error
+    return _read_file(path)
+
+
+def _read_file(path: Path) -> Any:
+    """A safetensors file of real numbers. Raises PianoHandsError('bad-checkpoint')."""
+    try:
         file = safe_open(path, framework="pt")
         kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 - it is no mapping
     except (SafetensorError, OSError, ValueError, KeyError) as error:

@@ -10,14 +10,15 @@ from typing import Any
 
 POSE_CHANNELS = 48  # a rotation vector in units of pi for each of MANO's 16 joints
 POSITION_CHANNELS = 3
+POSITION_SCALE = (1.5, 1.5, 25.0)  # metres of MANO translation in the camera's frame (x, y, z) for a position of one
 CONDITIONS = ("audio_f", "hidden_f", "both")  # the encoder's features, the position predictor's projection of them, or both
 MODEL_FPS = 30.0
-#: Metres of MANO translation in the camera's frame (x, y, z) for an output of one.
-POSITION_SCALE = (1.5, 1.5, 25.0)
 SAMPLE_RATE = 16000
 
 _WIDTH, _LAYERS, _HEADS = 65_536, 64, 64  # the largest of each
 _FRAMES, _STEPS = 9_000, 10_000  # five minutes in one window; steps of diffusion
+_FARTHEST = 1000.0  # of what a scaling reaches to
+NOTES = "notes"  # the `model_type` of what reads notes
 _FEWEST_FRAMES = 60  # two seconds: windows overlap by one
 
 _CONVOLUTIONS = ("conv_dim", "conv_kernel", "conv_stride")
@@ -95,8 +96,30 @@ class DenoiserConfig:
 
 
 @dataclass(frozen=True)
+class Scaling:
+    """The model's numbers to the data's: middle + reach * number. middle: (2, C) of each hand; reach: (C,)."""
+
+    middle: tuple[tuple[float, ...], ...]
+    reach: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        width = len(self.reach)
+        if len(self.middle) != 2 or any(len(row) != width for row in self.middle):
+            raise ValueError("a scaling whose middles do not fit its reaches")
+        if not all(
+            isinstance(value, int | float) and abs(value) < _FARTHEST for row in (*self.middle, self.reach) for value in row
+        ):
+            raise ValueError("a scaling by what is no number")
+        if min(self.reach, default=1.0) <= 0:
+            raise ValueError("a scaling by nothing")
+
+
+@dataclass(frozen=True)
 class ModelConfig:
-    """Both hands have the same sizes. `encoder`: arguments of a transformers configuration, with its `model_type`."""
+    """Both hands have the same sizes. `encoder`: arguments of a transformers configuration, with its `model_type`; or of a
+    NoteEncoder, with the type "notes". `shared`: one network for both hands, the left one in the mirror. The published data is in
+    the model's numbers already; other data says how to scale it.
+    """
 
     encoder: dict[str, Any]
     position: PositionConfig
@@ -104,6 +127,9 @@ class ModelConfig:
     condition: str = "audio_f"  # what conditions the denoiser, one of `CONDITIONS`
     frames: int = 240  # of one window
     diffusion_steps: int = 1000
+    shared: bool = False
+    pose_scaling: Scaling | None = None
+    position_scaling: Scaling | None = None
 
     def __post_init__(self) -> None:
         if self.condition not in CONDITIONS:
@@ -112,7 +138,17 @@ class ModelConfig:
         if self.frames < _FEWEST_FRAMES or self.frames % self.denoiser.shrinking:
             raise ValueError(f"windows of {self.frames} frames, which are too few or not a multiple of {self.denoiser.shrinking}")
         _within(_STEPS, diffusion_steps=self.diffusion_steps)
+        if type(self.shared) is not bool or (self.reads_notes and not self.shared):
+            raise ValueError("a model of notes that is not shared by the hands")
+        for scaling, width in ((self.pose_scaling, self.denoiser.channels), (self.position_scaling, POSITION_CHANNELS)):
+            if scaling is not None and len(scaling.reach) != width:
+                raise ValueError("a scaling of another width")
         _check_encoder(self.encoder)
+
+    @property
+    def reads_notes(self) -> bool:
+        """Instead of listening."""
+        return self.encoder.get("model_type") == NOTES
 
     @property
     def samples(self) -> int:
@@ -150,7 +186,13 @@ def _check_encoder(values: dict[str, Any]) -> None:
         _within(_WIDTH, convolution=size)
 
 
-_NESTED = {"position": PositionConfig, "denoiser": DenoiserConfig, "transformer": TransformerConfig}
+_NESTED = {
+    "position": PositionConfig,
+    "denoiser": DenoiserConfig,
+    "transformer": TransformerConfig,
+    "pose_scaling": Scaling,
+    "position_scaling": Scaling,
+}
 
 
 def _build(kind: type, values: dict[str, Any]) -> Any:
@@ -158,8 +200,12 @@ def _build(kind: type, values: dict[str, Any]) -> Any:
     if not isinstance(values, dict) or set(values) - known or not isinstance(values.get("encoder", {}), dict):
         raise ValueError(f"{kind.__name__} has the keys {', '.join(sorted(known))}")
     made = {
-        name: _build(_NESTED[name], value) if name in _NESTED else tuple(value) if isinstance(value, list) else value
+        name: _build(_NESTED[name], value) if name in _NESTED and value is not None else _tuples(value)
         for name, value in values.items()
         if name != "encoder"
     }
     return kind(**made, **({"encoder": dict(values["encoder"])} if "encoder" in values else {}))
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(part) for part in value) if isinstance(value, list) else value

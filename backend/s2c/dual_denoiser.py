@@ -38,9 +38,11 @@ class Conditioning:
 class DualDenoiser(nn.Module):
     """x (B, 2, N, channels), diffusion steps (B,) or (1,), and the conditioning, to v (B, 2, N, channels)."""
 
-    def __init__(self, features: int, config: DenoiserConfig, frames: int) -> None:
+    def __init__(self, features: int, config: DenoiserConfig, frames: int, *, shared: bool = False) -> None:
+        """`shared`: both hands are one network, of which each sees itself as its own."""
         super().__init__()
-        self.hands = nn.ModuleList(HandDenoiser(features, config, frames) for _ in HandSide)
+        first = HandDenoiser(features, config, frames)
+        self.hands = nn.ModuleList([first, first if shared else HandDenoiser(features, config, frames)])
 
     def hand(self, side: int) -> HandDenoiser:
         return cast(HandDenoiser, self.hands[side])

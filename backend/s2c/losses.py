@@ -7,9 +7,13 @@ from .schedule import NoiseSchedule
 
 
 def position_losses(predicted: Tensor, true: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean absolute error of positions (B, N, 3) on visible frames (B, N) bool, and of their change on all frames."""
+    """Mean absolute error of positions (B, N, 3) on visible frames (B, N) bool, and of their change on all frames.
+
+    Where nothing is visible there is no error of the first kind (the published code's is no number then).
+    """
     velocity = predicted.diff(dim=1) - true.diff(dim=1)
-    return (predicted - true)[visible].abs().mean(), velocity.abs().mean()
+    error = (predicted - true)[visible].abs()
+    return error.sum() / max(error.numel(), 1), velocity.abs().mean()
 
 
 def denoiser_loss(

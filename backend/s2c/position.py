@@ -9,7 +9,7 @@ from .transformer import EncoderDecoder
 
 
 class PositionPredictor(nn.Module):
-    """Features (B, N, F) to positions (B, N, 3) in (-1, 1), in units of `POSITION_SCALE`, and the projected features (B, N, D)."""
+    """Features (B, N, F) to positions (B, N, 3) in (-1, 1), of `config.POSITION_SCALE`, and the projected features (B, N, D)."""
 
     def __init__(self, features: int, config: PositionConfig, frames: int) -> None:
         super().__init__()

@@ -150,12 +150,15 @@ def _json(path: Path) -> dict[str, Any]:
         raise bad_experiment(f"{path.name} cannot be used: {error}.") from error
 
 
-def _pickle(path: Path) -> dict[str, Tensor]:
-    """A .ckpt: torch's own unpickler for weights, which makes tensors and plain values alone, and the one Namespace."""
+def read_torch(path: Path) -> Any:
+    """What torch.save wrote, by torch's own unpickler for weights: tensors and plain values alone, and the one Namespace.
+
+    Raises PianoHandsError('bad-checkpoint').
+    """
     try:
         _check_archive(path)
         with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+            return torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except pickle.UnpicklingError as error:
         raise bad_experiment(
             f"{path.name} was not read: it asks for more than tensors and plain values, and could run foreign code.",
@@ -163,7 +166,16 @@ def _pickle(path: Path) -> dict[str, Tensor]:
         ) from error
     except _NO_CHECKPOINT as error:
         raise bad_experiment(f"{path.name} is cut off or no checkpoint.") from error
-    tensors = content.get("state_dict") if isinstance(content, dict) else None
+
+
+def _pickle(path: Path) -> dict[str, Tensor]:
+    """A .ckpt."""
+    content = read_torch(path)
+    return inert_tensors(path, content.get("state_dict") if isinstance(content, dict) else None)
+
+
+def inert_tensors(path: Path, tensors: Any) -> dict[str, Tensor]:
+    """The file's tensors by name, if they are no more than that. Raises PianoHandsError('bad-checkpoint')."""
     if not isinstance(tensors, dict) or not all(isinstance(name, str) for name in tensors):
         raise bad_experiment(f"{path.name} holds no state_dict of tensors.")
     left = _MOST_SHARED * path.stat().st_size

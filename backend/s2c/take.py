@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A recording to the model's numbers by S2C: listen, sample."""
+"""A recording, or a roll of notes, to the model's numbers by S2C: listen, sample."""
 
 from dataclasses import dataclass, field
 
@@ -47,12 +47,12 @@ def move(model: S2CModel, device: Device) -> S2CModel:
 
 
 def sample_take(
-    model: S2CModel, sound: NDArray[np.float32], settings: SamplingSettings, *, device: Device, listening: Listening | None = None
+    model: S2CModel, heard: NDArray[np.float32], settings: SamplingSettings, *, device: Device, listening: Listening | None = None
 ) -> Sampled:
-    """Sound (samples,) at 16 kHz to a take of its length. `model` is on the device already. Raises Cancelled."""
+    """Sound (samples,) at 16 kHz, or a roll (2, T, keys), to a take as long. `model` is on the device already. Raises Cancelled."""
     listening = listening or Listening()
     how, config = settings.behaviour, model.config
-    frames = int(np.ceil(len(sound) / SAMPLE_RATE * MODEL_FPS))
+    frames = heard.shape[1] if config.reads_notes else int(np.ceil(len(heard) / SAMPLE_RATE * MODEL_FPS))
     windows = Windows.over(frames, config.frames)
     batches = WindowBatches(
         len(windows),
@@ -66,7 +66,7 @@ def sample_take(
         take.denoise = torch.compile(model.denoiser, dynamic=False)
     set_dropout(model, how.dropout)
     try:
-        positions = take.listen(torch.from_numpy(sound), causal=how.causal_alone, joint=how.joint_normalisation)
+        positions = take.listen(torch.from_numpy(heard), causal=how.causal_alone, joint=how.joint_normalisation)
         schedule = NoiseSchedule.cosine(config.diffusion_steps)
         sampler = Sampler(take.predict, make_scheduler(settings.sampler, schedule, settings.steps))
         noise = SeededNoise(settings.seed, same_start=how.same_start)
@@ -74,4 +74,4 @@ def sample_take(
     finally:
         set_dropout(model, False)
         device.free_memory()
-    return Sampled(*(values[:, :frames].cpu().double().numpy() for values in (pose, positions)))
+    return Sampled(*(values[:, :frames].cpu().double().numpy() for values in model.in_units(pose, positions)))

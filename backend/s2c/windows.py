@@ -124,17 +124,20 @@ class TakeModel:
         self.denoise: Callable[[Tensor, Tensor, Conditioning], Tensor] = model.denoiser
 
     @torch.inference_mode()
-    def listen(self, sound: Tensor, *, causal: bool = False, joint: bool = False) -> Tensor:
-        """Condition on sound (samples,) of the whole take; returns positions (2, T, 3) in (-1, 1).
+    def listen(self, heard: Tensor, *, causal: bool = False, joint: bool = False) -> Tensor:
+        """Condition on sound (samples,), or a roll (2, T, keys), of the whole take; returns positions (2, T, 3) in (-1, 1).
 
         Loudness is normalised over the recording, or (`joint`) over each batch of windows as the published scripts do.
         """
         parts = list[Conditioning]()
         stitch = Stitch(self.windows, 3, self._device)
-        loudness = Loudness() if joint else Loudness.of(sound)  # applied window by window: a long recording is not copied
+        notes = self.model.config.reads_notes
+        joint = joint and not notes
+        loudness = Loudness() if joint or notes else Loudness.of(heard)  # applied by window: a long recording is not copied
 
         def work(first: int, last: int) -> None:
-            cut = torch.stack([self._sound(sound, start, loudness) for start in self.windows.starts[first:last]])
+            starts = self.windows.starts[first:last]
+            cut = torch.stack([self._roll(heard, start) if notes else self._sound(heard, start, loudness) for start in starts])
             cut = Loudness.of(cut).normalise(cut) if joint else cut
             positions, conditioning = self.model.prepare(cut.to(self._device), causal=causal and last - first == 1)
             parts.append(conditioning)
@@ -161,6 +164,11 @@ class TakeModel:
 
         self._batches.each(work)
         return stitch.take()
+
+    def _roll(self, roll: Tensor, start: int) -> Tensor:
+        """The frames of the window that starts at a frame, without notes after the end."""
+        cut = roll[:, start : start + self.windows.size]
+        return torch.nn.functional.pad(cut, (0, 0, 0, self.windows.size - cut.shape[1]))
 
     def _sound(self, sound: Tensor, start: int, loudness: Loudness) -> Tensor:
         """The samples of the window that starts at a frame, with silence after the end."""

@@ -20,6 +20,7 @@ from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from ..wire.kind import is_recording
 from ..wire.messages import Generate
+from .note_list import kept_fingers, list_notes
 
 _SOUND_SUFFIX = ".wav"
 
@@ -120,6 +121,7 @@ def _request(scene: bpy.types.Scene, name: str) -> Generate:
         seed=settings.seed,
         seconds=settings.seconds if settings.limit else None,
         raw=s2c and settings.raw,
+        fixed=() if s2c and settings.raw else kept_fingers(scene, piece),
     )
 
 
@@ -199,6 +201,7 @@ def put_into_scene(scene: bpy.types.Scene, clip: Clip, clip_path: Path, audio_pa
         own_map = Path(bpy.path.abspath(settings.character_map)) if chosen and settings.character_map else None
         seated, error = settings.character_seated, settings.character_error / 1000
         play_again(scene, clip, clip_path, own_map=own_map, seated=seated, error=error)
+    list_notes(scene, clip)
 
 
 def in_the_way(scene: bpy.types.Scene) -> list[str]:

@@ -49,9 +49,12 @@ def _not_yet(wish: str, answer: Hello | PianoHandsError | None, lacks: Sequence[
     return f"{wish}: the Python in the preferences lacks {', '.join(lacks)}. Install there, then look again."
 
 
-def mismatch(piece: str, prior: Prior, recording: str = "") -> str | None:
-    """Why a file, by its name, is nothing for a prior; None where it is, or where there is none."""
-    if prior == "s2c" and Path(piece).suffix.lower() in MIDI_SUFFIXES and not recording:
+def mismatch(piece: str, prior: Prior, recording: str = "", *, listens: bool = True) -> str | None:
+    """Why a file, by its name, is nothing for a prior; None where it is, or where there is none.
+
+    `listens`: whether the checkpoint does; the one that ships reads notes.
+    """
+    if prior == "s2c" and listens and Path(piece).suffix.lower() in MIDI_SUFFIXES and not recording:
         return "S2C listens to a recording: choose one of this MIDI file, too, or leave it to the planner."
     return None
 

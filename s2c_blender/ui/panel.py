@@ -95,7 +95,9 @@ class S2C_PT_settings(bpy.types.Panel):
         if settings.prior == "s2c":
             layout.prop(settings, "as_published")
         layout.prop(settings, "folder")
-        layout.operator("s2c.open_take", icon="FILE_FOLDER")
+        row = layout.row(align=True)
+        row.operator("s2c.open_take", icon="FILE_FOLDER")
+        row.operator("s2c.import_motion", text="Import Motion", icon="IMPORT")
         draw_hint(layout, context, width=context.region.width)
 
 

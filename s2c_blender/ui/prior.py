@@ -10,6 +10,7 @@ from ..preferences import check_online, chosen_backend, extension_id, setup_comm
 from ..properties import settings_of
 from ..wire.errors import PianoHandsError
 from ..wire.messages import Hello
+from ..wire.places import shipped_weights
 from .advice import deaf, is_sound, lacking, mismatch
 from .text import wrapped
 
@@ -27,7 +28,11 @@ def missing(context: bpy.types.Context) -> str | None:
 
 
 def has_checkpoint(context: bpy.types.Context) -> bool:
-    """Whether the backend has a checkpoint that need not be named."""
+    """Whether the backend has a checkpoint that need not be named: setup's, or the small one that ships."""
+    return _has_made_checkpoint(context) or shipped_weights() is not None
+
+
+def _has_made_checkpoint(context: bpy.types.Context) -> bool:
     answer = pump.answer(chosen_backend(context))
     return isinstance(answer, Hello) and answer.checkpoint
 
@@ -54,12 +59,14 @@ def draw_prior(layout: bpy.types.UILayout, context: bpy.types.Context, *, width:
     """The choice and S2C's own fields. Where S2C cannot be had, nothing; but a scene that asks for it says why and lets go."""
     settings = settings_of(context.scene)
     wanting = missing(context)
-    wrong = mismatch(settings.piece, settings.prior, settings.recording)
+    listens = bool(settings.checkpoint) or _has_made_checkpoint(context) or shipped_weights() is None
+    wrong = mismatch(settings.piece, settings.prior, settings.recording, listens=listens)
     if wanting is None or settings.prior == "s2c":
         layout.row().prop(settings, "prior", expand=True)
     if settings.prior == "s2c" and wanting is None:
         column = layout.column(align=True)
-        words = "Checkpoint of setup" if has_checkpoint(context) else "Checkpoint folder"
+        words = "Checkpoint of setup" if _has_made_checkpoint(context) else "Small one that reads notes"
+        words = words if has_checkpoint(context) else "Checkpoint folder"
         column.prop(settings, "checkpoint", text="", placeholder=words, icon="FILE_FOLDER")
         column.prop(settings, "mano", text="", placeholder="MANO (optional)", icon="FILE")
         column.prop(settings, "steps")

@@ -22,6 +22,8 @@ MOST_STEPS = 1000
 
 Prior: TypeAlias = Literal["planner", "s2c"]
 Compatibility: TypeAlias = Literal["none", "reference"]
+#: A note by its onset (seconds) and pitch, with the hand (a `HandSide`) and finger (1-5) that the person wants for it.
+Fixed: TypeAlias = tuple[float, int, int, int]
 FileRole: TypeAlias = Literal["input", "clip", "sound"]  # the piece goes up; clip and sound come down
 
 _JOB_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -70,6 +72,7 @@ class Generate:
     raw: bool = False  # S2C's take as it is generated: no notes are known, and where the keyboard lies is not either
     begin: float | None = None  # where the input is a take: only from here, seconds,
     end: float | None = None  # to here is it made anew, and all else of it is kept
+    fixed: tuple[Fixed, ...] = ()  # fingers that the person wants; where the input is a take, nothing else changes in it
     carried: bool = False
 
 
@@ -177,7 +180,7 @@ def encode(message: Message) -> str:
     """One line of ASCII JSON, without its line feed. Raises PianoHandsError('bad-message') like `decode`."""
     kind = type(message)
     values = {field.name: getattr(message, field.name) for field in fields(kind)}
-    _check(kind, {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()})
+    _check(kind, {name: _lists(value) for name, value in values.items()})
     return json.dumps({"type": _NAME_OF[kind]} | values, allow_nan=False)
 
 
@@ -198,7 +201,7 @@ def decode(line: str | bytes) -> Message:
     if kind is Hello:
         _check_protocol(values.get("protocol"))
     _check(kind, values)
-    fitting: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    fitting: dict[str, Any] = {key: _tuples(value) for key, value in values.items()}
     return kind(**fitting)
 
 
@@ -234,12 +237,25 @@ def _fits(value: object, hint: Any) -> bool:
     if get_origin(hint) is Literal:
         return value in get_args(hint)
     if get_origin(hint) is tuple:
-        return isinstance(value, list) and all(_fits(item, get_args(hint)[0]) for item in value)
+        kinds = get_args(hint)
+        if not isinstance(value, list):
+            return False
+        if kinds[-1] is Ellipsis:
+            kinds = kinds[:1] * len(value)
+        return len(value) == len(kinds) and all(_fits(item, kind) for item, kind in zip(value, kinds, strict=True))
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, hint)
+
+
+def _lists(value: Any) -> Any:
+    return [_lists(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def _refuse_constant(name: str) -> float:

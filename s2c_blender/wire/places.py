@@ -38,3 +38,9 @@ def made_checkpoint(folder: Path) -> Path | None:
     """The checkpoint that setup has imported in `folder`."""
     checkpoint = folder / CHECKPOINT
     return checkpoint if read_record(folder) is not None and (checkpoint / "config.json").exists() else None
+
+
+def shipped_weights() -> Path | None:
+    """Those of the small S2C that reads notes, which come with the program; None where they were taken out."""
+    path = Path(__file__).resolve().parents[2] / "backend" / "s2c" / "weights" / "small.safetensors"
+    return path if path.is_file() else None

@@ -21,7 +21,7 @@ import numpy as np
 
 from backend.from_notes import first_seconds
 from backend.listen.audio import mono_blocks
-from backend.score import read_midi
+from backend.score import read_midi, write_midi
 from s2c_blender.wire.notes import NoteEvent, Score
 
 from . import pianos
@@ -104,7 +104,7 @@ def _excerpt(piece: Path, seconds: float) -> Score:
 
 def _record(score: Score, piece: Path, font: str, folder: Path) -> dict[str, Path]:
     midi, clean, bad = (folder / f"{piece.stem}.{font}{suffix}" for suffix in (".mid", ".wav", ".mp3"))
-    pianos.write_midi(score, midi)
+    write_midi(score, midi)
     pianos.render(midi, font, clean)
     pianos.degraded(clean, bad)
     return {"clean": clean, "degraded": bad}

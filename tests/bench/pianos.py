@@ -5,11 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import mido
 import numpy as np
 from numpy.typing import NDArray
-
-from s2c_blender.wire.notes import Score
 
 Array = NDArray[np.float32]
 
@@ -19,7 +16,6 @@ SOUND_FONTS = {
     "FluidR3": Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"),
     "MuseScore": Path("/usr/share/sounds/sf3/MuseScore_General_Lite.sf3"),
 }
-_TICKS, _TEMPO = 480, 250_000  # half a millisecond a tick
 _REVERBERATION, _WET, _SNR = 1.2, 0.35, 30.0  # seconds to -60 dB; amplitude against the dry sound; dB
 
 
@@ -31,20 +27,6 @@ def lacking() -> str | None:
         "FluidSynth and two sound fonts are needed: apt-get install --no-install-recommends "
         "fluidsynth fluid-soundfont-gm musescore-general-soundfont-small"
     )
-
-
-def write_midi(score: Score, path: Path) -> None:
-    """One track of notes and pedal, exact to a quarter of a millisecond."""
-    events = [(note.onset, 1, mido.Message("note_on", note=note.pitch, velocity=note.velocity)) for note in score.notes]
-    events += [(note.offset, 0, mido.Message("note_off", note=note.pitch)) for note in score.notes]
-    events += [(change.time, 2, mido.Message("control_change", control=64, value=change.value)) for change in score.pedal]
-    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=_TEMPO)])
-    now = 0
-    for time, _, message in sorted(events, key=lambda event: event[:2]):
-        tick = round(time * 1e6 / _TEMPO * _TICKS)
-        track.append(message.copy(time=tick - now))
-        now = tick
-    mido.MidiFile(ticks_per_beat=_TICKS, tracks=[track]).save(path)
 
 
 def render(midi: Path, font: str, path: Path) -> None:

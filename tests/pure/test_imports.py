@@ -141,14 +141,18 @@ def test_nothing_shipped_opens_ports_or_installs() -> None:
     assert not offences(SHIPPED, lambda module: not is_in(module, *forbidden))
 
 
-def test_only_setup_reaches_the_network_and_only_setup_makes_environments() -> None:
+def test_only_setup_and_data_fetch_reach_the_network_and_only_setup_makes_environments() -> None:
     network = ("http", "urllib.request", "urllib.error", "ftplib", "smtplib", "ssl")
     found = {name(path) for path in SHIPPED if any(is_in(module, *network) for module, _ in imported(path))}
     assert found == {"backend/setup/download.py"}
     found = {name(path) for path in SHIPPED if any(is_in(module, "venv") for module, _ in imported(path))}
     assert found == {"backend/setup/environment.py"}
     started = [path for path in SHIPPED if any(is_in(module, "backend.setup") for module, _ in imported(path))]
-    assert {name(path) for path in started if path.parent.name != "setup"} == {"backend/__main__.py", "backend/doctor.py"}
+    assert {name(path) for path in started if path.parent.name != "setup"} == {
+        "backend/__main__.py",
+        "backend/doctor.py",
+        "backend/data/fetch.py",
+    }
 
 
 def test_nothing_shipped_edits_the_module_search_path_or_runs_text_as_code() -> None:

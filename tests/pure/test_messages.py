@@ -26,7 +26,9 @@ LISTEN = Generate(
     "a2", "/a.wav", "/out/a.npz", prior="s2c", checkpoint="/s2c", mano="/MANO_RIGHT.pkl", steps=20, compatibility="reference"
 )
 TOGETHER = Generate("a3", "/a.mid", "/out/a.npz", recording="/a.flac")
+FIXED = Generate("a4", "/a.npz", "/out/a.npz", fixed=((0.5, 60, 0, 3), (12, 48, 1, 5)))
 MESSAGES = (
+    FIXED,
     HELLO,
     TOGETHER,
     GENERATE,
@@ -116,3 +118,9 @@ def test_another_protocol_is_said_so_even_when_its_keys_differ():
 
 def test_leaving_out_what_has_a_default_is_fine():
     assert decode('{"type": "generate", "job": "a", "input": "b", "output": "c"}') == Generate("a", "b", "c")
+
+
+@pytest.mark.parametrize("fixed", [[[0.5, 60, 0]], [[0.5, 60, 0, 3, 1]], [[0.5, 60.5, 0, 3]], [["a", 60, 0, 3]], [3], 3])
+def test_fixed_fingers_of_another_shape_are_refused(fixed):
+    with pytest.raises(PianoHandsError, match="fixed"):
+        decode(changed(FIXED, fixed=fixed))

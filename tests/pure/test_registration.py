@@ -87,11 +87,23 @@ def test_the_finger_that_struck_is_seen_and_for_a_wrong_note_none(played: Clip) 
     motion = Motion(as_s2c(played, CAMERAS[1]), SKELETON)
     hand = played.fingering.hand
     fits = register(motion, played.score, hand, Keyboard())
-    seen = seen_fingers(motion, played.score, hand, fits, Keyboard())
+    seen = seen_fingers(motion, played.score, fits, Keyboard())[np.arange(len(hand)), hand]
     assert np.mean(seen.argmax(axis=1) + 1 == played.fingering.finger) > 0.95
     assert np.median(seen.max(axis=1)) > 0.8
     wrong = replace(played.score, notes=tuple(replace(note, pitch=note.pitch - 12) for note in played.score.notes))
-    assert np.median(seen_fingers(motion, wrong, hand, fits, Keyboard()).max(axis=1)) < 0.15
+    assert np.median(seen_fingers(motion, wrong, fits, Keyboard())[np.arange(len(hand)), hand].max(axis=1)) < 0.15
+
+
+def test_notes_that_were_given_to_the_wrong_hand_go_to_the_one_that_is_seen_to_strike(played: Clip) -> None:
+    true = played.fingering.hand
+    mixed = true.copy()
+    swapped = np.arange(3, len(true), 9)
+    mixed[swapped] = 1 - mixed[swapped]
+    free = replace(played.score, notes=tuple(replace(note, hand=None) for note in played.score.notes))
+    motion = Motion(as_s2c(played, CAMERAS[0]), SKELETON)
+    assert np.mean(lay_out(motion, free, mixed, Keyboard()).hand[swapped] == true[swapped]) > 0.8
+    np.testing.assert_array_equal(lay_out(motion, free, true, Keyboard()).hand, true)
+    np.testing.assert_array_equal(lay_out(motion, played.score, mixed, Keyboard()).hand, mixed)  # the file says so
 
 
 def test_fingers_of_the_motion_are_kept_and_fingers_that_the_person_fixed_go_first(played: Clip) -> None:

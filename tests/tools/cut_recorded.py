@@ -5,6 +5,7 @@ One hand, so that it stays small; what it takes from the other hand, the numbers
 """
 
 import argparse
+import json
 import lzma
 from pathlib import Path
 
@@ -23,14 +24,15 @@ STEPS = (999, 500, 1, 0)
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="DIR", help="weights_*.safetensors, inputs.npz, outputs.npz, train_inputs.npz")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="weights_*.safetensors and the recorded .npz and .json files")
     folder = parser.parse_args().folder
     weights = load_file(folder / f"weights_{SIDE}.safetensors")
     kept = {name: value for name, value in weights.items() if "." in name and not name.startswith(LEFT_OUT)}
     OUT.mkdir(exist_ok=True)
     (OUT / "weights.safetensors.xz").write_bytes(lzma.compress(_apart(save(kept)), preset=9))
-    with open(OUT / "numbers.npz.xz", "wb") as file, lzma.open(file, "wb", preset=9) as packed:
-        np.savez(packed, **_numbers(folder))
+    for name, numbers in (("numbers", _numbers(folder)), ("dataset", _dataset(folder)), ("metrics", _metrics(folder))):
+        with open(OUT / f"{name}.npz.xz", "wb") as file, lzma.open(file, "wb", preset=9) as packed:
+            np.savez(packed, **numbers)
     for path in OUT.iterdir():
         print(f"{path.name:24} {path.stat().st_size / 1e6:.2f} MB")
     return 0
@@ -68,6 +70,21 @@ def _numbers(folder: Path) -> dict[str, NDArray[np.generic]]:
     numbers["train/gt"] = train[f"gt_{SIDE}"][..., :4]
     numbers["train/stage1_rec_vel"] = found[f"train/{SIDE}/stage1_rec_vel"]
     return numbers
+
+
+def _dataset(folder: Path) -> dict[str, NDArray[np.generic]]:
+    """What the data set's class was given and gave: the flag, the position and the first two joints of each hand."""
+    given, found = (dict(np.load(folder / f"dataset_{name}.npz")) for name in ("inputs", "outputs"))
+    return {name: value[..., :10] if value.ndim == 2 else value for name, value in {**given, **found}.items()}
+
+
+def _metrics(folder: Path) -> dict[str, NDArray[np.generic]]:
+    """One pair of clips, the clouds of Frechet's distance, one clip of the autoencoder, and what was measured of them."""
+    given = dict(np.load(folder / "metrics_inputs.npz"))
+    found = json.loads((folder / "metrics_outputs.json").read_text(encoding="utf-8"))
+    numbers = {name: given[name] for name in ("real0", "fake0", "treal0", "tfake0", "fd_A", "fd_B")} | {"ae": given["ae_real"][:1]}
+    measured = ("fid0", "fid64_0", "mw2_0", "loc0", "smooth0", "frechet_16d", "ae_mu_real_row0")
+    return numbers | {name: np.array(found[name]) for name in measured}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Move, trim and retime the take, each in one undo step: the changed take goes into a file of its own."""
+
+from pathlib import Path
+
+import bpy
+
+from ..jobs import pump
+from ..properties import settings_of
+from ..wire.clip import Clip
+from ..wire.errors import PianoHandsError
+from .fingers import has_take
+from .note_list import list_notes
+from .take_file import next_name, take_path
+
+
+class S2CEdit:
+    """What the three have in common."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if pump.busy():
+            cls.poll_message_set("A take is being made")
+            return False
+        return has_take(cls, context)
+
+    def take_in(self, scene: bpy.types.Scene, clip: Clip, path: Path) -> None:
+        """Save the changed clip, and show it. Raises PianoHandsError('write-failed')."""
+        from ..scene import edit_take, finger_numbers
+
+        clip.save(path)
+        edit_take.adopt(scene, path)
+        list_notes(scene, clip)
+        if finger_numbers.shown(scene):
+            finger_numbers.show(scene, clip)
+
+
+class S2C_OT_move_take(S2CEdit, bpy.types.Operator):
+    """Move the take on the timeline, with its sound and the markers within it: the music begins at the current frame"""
+
+    bl_idname = "s2c.move_take"
+    bl_label = "Move to Current Frame"
+
+    frames: bpy.props.IntProperty(
+        name="Frames", description="How many frames later. 0: so that the music begins at the current frame", options={"SKIP_SAVE"}
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        from ..scene import edit_take
+
+        scene = context.scene
+        edit_take.move(scene, self.frames or round(scene.frame_current - scene["s2c_start_frame"]))
+        return {"FINISHED"}
+
+
+class S2C_OT_trim_take(S2CEdit, bpy.types.Operator):
+    """Keep of the take what lies in the preview range, or without one between the current frame and the scene's end"""
+
+    bl_idname = "s2c.trim_take"
+    bl_label = "Trim"
+
+    first: bpy.props.IntProperty(name="First Frame", options={"SKIP_SAVE"})
+    last: bpy.props.IntProperty(name="Last Frame", options={"SKIP_SAVE"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        from ..scene import edit_take
+
+        scene = context.scene
+        first, last = self.first, self.last
+        if not (self.properties.is_property_set("first") and self.properties.is_property_set("last")):
+            preview = scene.use_preview_range
+            first = scene.frame_preview_start if preview else scene.frame_current
+            last = scene.frame_preview_end if preview else scene.frame_end
+        try:
+            path = take_path(scene)
+            self.take_in(scene, edit_take.trim(scene, Clip.load(path), first, last), next_name(path))
+        except PianoHandsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class S2C_OT_retime_take(S2CEdit, bpy.types.Operator):
+    """Play the take faster or slower, with its sound, which keeps its pitch, and the markers within it"""
+
+    bl_idname = "s2c.retime_take"
+    bl_label = "Retime"
+
+    speed: bpy.props.FloatProperty(
+        name="Speed", description="In percent of what it is now. 0: as in the panel", min=0.0, options={"SKIP_SAVE"}
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        from ..scene import edit_take
+
+        scene = context.scene
+        speed = (self.speed or settings_of(scene).speed) / 100.0
+        try:
+            path = take_path(scene)
+            target = next_name(path)
+            changed = edit_take.retime(scene, Clip.load(path), speed, target.with_suffix(".wav"))
+            self.take_in(scene, changed, target)
+        except PianoHandsError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changes to F-curves that are there already, in bulk: moved, stretched, cut, a part replaced; the rest stays bit for bit."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from .action import Keys, curves_of
+from .marks import is_ours
+
+_LINEAR, _FREE = 1, 0  # values of Keyframe.interpolation and of Keyframe.handle_left_type
+_NEAR = 0.01  # of a frame: two keys that are one
+
+
+@dataclass
+class Points:
+    """All keyframes of a curve, K of them: (frame, value) of the key and of its handles, and how it leads on."""
+
+    co: NDArray[np.float32]  # (K, 2)
+    handle_left: NDArray[np.float32]  # (K, 2)
+    handle_right: NDArray[np.float32]  # (K, 2)
+    interpolation: NDArray[np.int32]  # (K,)
+    handle_left_type: NDArray[np.int32]  # (K,)
+    handle_right_type: NDArray[np.int32]  # (K,)
+
+    @staticmethod
+    def of(curve: bpy.types.FCurve) -> "Points":
+        points, count = curve.keyframe_points, len(curve.keyframe_points)
+        columns = []
+        for name in _NAMES:
+            wide = name in ("co", "handle_left", "handle_right")
+            column = np.empty(2 * count if wide else count, dtype=np.float32 if wide else np.int32)
+            points.foreach_get(name, column)
+            columns.append(column.reshape(count, 2) if wide else column)
+        return Points(*columns)
+
+    def take(self, chosen: NDArray[np.bool_]) -> "Points":
+        return Points(*(getattr(self, name)[chosen] for name in _NAMES))
+
+    def write(self, curve: bpy.types.FCurve) -> None:
+        points = curve.keyframe_points
+        if len(points) != len(self.co):
+            points.clear()
+            points.add(len(self.co))
+        for name in ("handle_left_type", "handle_right_type", "interpolation", "co", "handle_left", "handle_right"):
+            points.foreach_set(name, np.ascontiguousarray(getattr(self, name)).ravel())
+        if (self.interpolation != _LINEAR).any():
+            curve.update()
+
+
+_NAMES = tuple(field.name for field in fields(Points))
+
+
+def take_curves(scene: bpy.types.Scene) -> Iterator[bpy.types.FCurve]:
+    """Every curve of the take's actions on the scene's objects, a character's among them."""
+    for thing in scene.objects:
+        data = thing.animation_data
+        if data is not None and data.action is not None and is_ours(data.action):
+            yield from curves_of(thing)
+
+
+def map_frames(curve: bpy.types.FCurve, *, factor: float = 1.0, shift: float = 0.0) -> None:
+    """Every frame becomes `factor` times itself plus `shift`; values stay."""
+    points = Points.of(curve)
+    for name in ("co", "handle_left", "handle_right"):
+        column = getattr(points, name)
+        column[:, 0] = factor * column[:, 0].astype(float) + shift
+    points.write(curve)
+
+
+def cut(curve: bpy.types.FCurve, first: float, last: float) -> None:
+    """Keep what lies between two frames; where the curve went on, a key holds what it had there."""
+    points = Points.of(curve)
+    frames = points.co[:, 0]
+    if not len(frames):
+        return
+    edges = [frame for frame in (first, last) if frames[0] < frame < frames[-1] and np.abs(frames - frame).min() > _NEAR]
+    values = [curve.evaluate(frame) for frame in edges]
+    inside = points.take((frames > first - _NEAR) & (frames < last + _NEAR))
+    if len(inside.co) or edges:
+        _with_keys(inside, Keys(np.array(edges), np.array(values))).write(curve)
+        return
+    held = Keys(np.array([first]), np.array([curve.evaluate(first)]))  # it had ended before, or begins only after
+    _with_keys(inside, held).write(curve)
+
+
+def replace_span(curve: bpy.types.FCurve, keys: Keys) -> None:
+    """Put linear `keys` in place of all between the first and the last of them."""
+    points = Points.of(curve)
+    frames = points.co[:, 0]
+    outside = (frames < keys.frames[0] - _NEAR) | (frames > keys.frames[-1] + _NEAR)
+    _with_keys(points.take(outside), keys).write(curve)
+
+
+def _with_keys(points: Points, keys: Keys) -> Points:
+    """Points with linear keys added, in order."""
+    co = np.column_stack([keys.frames, keys.values]).astype(np.float32).reshape(-1, 2)
+    kinds = np.full(len(co), _LINEAR, dtype=np.int32)
+    free = np.full(len(co), _FREE, dtype=np.int32)
+    added = Points(co, co, co, kinds, free, free)
+    together = [np.concatenate([getattr(points, name), getattr(added, name)]) for name in _NAMES]
+    order = np.argsort(together[0][:, 0], kind="stable")
+    return Points(*(column[order] for column in together))

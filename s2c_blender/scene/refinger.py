@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Another clip of the same take in the scene: only what differs is written, so that what the person changed elsewhere stays."""
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ..motion.key_motion import KeyMotion, key_motion
+from ..wire.clip import Clip
+from ..wire.keyboard import LOWEST, Keyboard
+from .action import Keys, curves_of
+from .action_edit import replace_span
+from .armature import HAND, pose_channels, side_of
+from .key_action import animate_keys
+from .marks import is_ours
+from .stage import TAKE
+from .timing import frame_at, rate
+
+
+def put_changes(scene: bpy.types.Scene, before: Clip, after: Clip, path: Path) -> None:
+    """Bring the frames in which `after` differs from `before` onto the hands, and the piano keys that move otherwise.
+
+    Both clips have the same frames. `path` is the file of `after`.
+    """
+    scene[TAKE] = str(path)
+    differs = (before.rotation != after.rotation).any(axis=(1, 2, 3)) | (before.translation != after.translation).any(axis=(1, 2))
+    changed = np.flatnonzero(differs)
+    if len(changed):
+        span = slice(int(changed[0]), int(changed[-1]) + 1)
+        for thing in scene.objects:
+            if thing.type == "ARMATURE" and HAND in thing and is_ours(thing):
+                _put_on_hand(scene, thing, after, span)
+    _put_on_keys(scene, key_motion(before.score, before.fingering), after)
+
+
+def _put_on_hand(scene: bpy.types.Scene, armature: bpy.types.Object, clip: Clip, span: slice) -> None:
+    side = side_of(armature)
+    frames = frame_at(scene, 0.0) + clip.times[span] * rate(scene)
+    channels = pose_channels(armature, clip.rotation[span, side], clip.translation[span, side])
+    curves = {(curve.data_path, curve.array_index): curve for curve in curves_of(armature)}
+    for path, values in channels.items():
+        if path.endswith("quaternion"):
+            values = values * _sign(curves, path, float(frames[0]), values[0])
+        for index in range(values.shape[1]):
+            curve = curves.get((path, index))
+            if curve is not None:
+                replace_span(curve, Keys(frames, values[:, index]))
+
+
+def _sign(curves: dict[tuple[str, int], bpy.types.FCurve], path: str, frame: float, first: np.ndarray) -> float:
+    """Of the two quaternions of a rotation the one on whose side the curves lie before."""
+    there = [curves[path, index].evaluate(frame) if (path, index) in curves else 0.0 for index in range(4)]
+    return -1.0 if float(np.dot(there, first)) < 0.0 else 1.0
+
+
+def _put_on_keys(scene: bpy.types.Scene, before: KeyMotion, clip: Clip) -> None:
+    after = key_motion(clip.score, clip.fingering)
+    keys = {int(thing["midi_pitch"]): thing for thing in scene.objects if "midi_pitch" in thing and is_ours(thing)}
+    other = {pitch: thing for pitch, thing in keys.items() if _moves_otherwise(before, after, pitch - LOWEST)}
+    animate_keys(other, after, Keyboard(clip.octave), times=clip.times, fps=rate(scene), start_frame=frame_at(scene, 0.0))
+
+
+def _moves_otherwise(before: KeyMotion, after: KeyMotion, key: int) -> bool:
+    one, two = before.curves.get(key), after.curves.get(key)
+    if one is None or two is None:
+        return one is not two
+    return not all(np.array_equal(getattr(one, name), getattr(two, name)) for name in ("times", "share", "slope_in", "slope_out"))
