@@ -47,7 +47,7 @@ def prepare(scene: bpy.types.Scene, armature: bpy.types.Object, bone_map: BoneMa
     even_scale(armature)
     hands = read_hands(armature, bone_map)
     if seated and not seat.moves_itself(armature):
-        factor = seat.fit_scale(hands.skeleton.span())
+        factor = seat.fit_scale(hands.skeleton)
         if factor != 1.0:
             armature.scale *= factor
             bpy.context.view_layer.update()

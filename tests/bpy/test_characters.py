@@ -298,6 +298,17 @@ def test_out_of_reach_is_reported_with_its_times(scene, take, tmp_path):
     assert all(most > 0.5 for *_, most in report.short)
 
 
+@pytest.mark.parametrize("size", [0.02, 1.0, 30.0])
+def test_a_giant_and_a_dwarf_get_hands_that_fit_the_piano(scene, take, tmp_path, size):
+    armature = character_rigs.build(Make("unreal4", arms=30))
+    armature.scale *= size
+    bpy.context.view_layer.update()
+    hands = play_on.prepare(scene, armature, character.find_map(armature), seated=True)
+    assert 0.21 < hands.skeleton.span() < 0.23
+    heads = np.array([armature.matrix_world @ bone.head_local for bone in armature.data.bones])
+    assert heads[:, 2].max() - heads[:, 2].min() < 2.0
+
+
 def test_times_are_said_in_bars_where_the_piece_knows_them():
     score = Score((), bars=(0.0, 2.0, 4.0, 6.0))
     assert when(score, 2.5, 3.0) == "2.5 to 3.0 s in bar 2"
