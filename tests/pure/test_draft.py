@@ -3,6 +3,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -58,7 +59,7 @@ def test_notes_of_one_key_do_not_overlap(heard):
     _, found, _ = heard
     for pitch in set(PITCHES):
         mine = [note for note in found.notes if note.pitch == pitch]
-        assert all(before.offset <= after.onset for before, after in zip(mine, mine[1:], strict=False))
+        assert all(before.offset <= after.onset for before, after in pairwise(mine))
 
 
 def test_a_draft_needs_no_torch(heard, tmp_path):
