@@ -312,6 +312,8 @@ def _hand_mesh(make: Make, names: dict[str, str], side: HandSide) -> tuple[np.nd
                 along /= np.linalg.norm(along)
                 own += (make.fingers - 1.0) * (own @ along)[:, None] * along
             at_rest += rig.weights[:, joint, None] * (moved[joint] + own)
+    # The forearm's end of the hand hides in the sleeve.
+    at_rest[:, [0, 2]] *= 1.0 - 0.5 * np.clip((-at_rest[:, 1:2] - 0.015) / 0.03, 0.0, 1.0)
     points = _hand_places(make, side, at_rest) * make.body
     quads = rig.quads if side is HandSide.RIGHT else rig.mirrored_quads
     follow: dict[str, np.ndarray] = {}

@@ -4,6 +4,7 @@
 import os
 import re
 import uuid
+from bisect import bisect_right
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,22 +12,23 @@ from pathlib import Path
 import bpy
 
 from ..jobs import process, pump
-from ..jobs.job import Job, Phase
+from ..jobs.job import Job
 from ..motion.bone_map import BoneMap
 from ..motion.fast_copy import copy_motion
 from ..motion.map_files import save_map
-from ..preferences import check_online, chosen_backend, user_folder
+from ..preferences import user_folder
 from ..properties import settings_of
 from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from ..wire.messages import Generate
-from .generate import hands_full, push_undo
+from ..wire.notes import Score
+from .generate import S2CJob, hands_full, push_undo
 
 _PLAIN = re.compile(r"[^\w\-]+")
 MOST_SPANS = 6  # of time out of reach that are named
 
 
-class S2C_OT_bake_character(bpy.types.Operator):
+class S2C_OT_bake_character(S2CJob, bpy.types.Operator):
     """Let the chosen character play the take: its own fingers are solved onto the keys, and its arms follow"""
 
     bl_idname = "s2c.bake_character"
@@ -73,26 +75,11 @@ class S2C_OT_bake_character(bpy.types.Operator):
             return {"CANCELLED"}
 
     def _solve(self, context: bpy.types.Context, commission: Clip, output: Path) -> set[str]:
-        scene, armature = context.scene, settings_of(context.scene).character
-        python = chosen_backend(context)
-        check_online(python)
-        sessions = user_folder("sessions")
-        asked = process.new_session(sessions) / "take.npz"
+        asked = process.new_session(user_folder("sessions")) / "take.npz"
         commission.save(asked)
         request = Generate(job=uuid.uuid4().hex, input=str(asked), output=str(output), fps=commission.fps)
-        job = Job(request, scene_uid=scene.session_uid)
-        pump.begin(job, sessions=sessions, python=python, place=partial(_place, armature.session_uid))
-        if not bpy.app.background:
-            return {"FINISHED"}  # the timer goes on from here
-        pump.run_to_end()
-        for warning in job.warnings:
-            self.report({"WARNING"}, str(warning))
-        if job.phase is Phase.DONE:
-            self.report({"INFO"}, f"{armature.name} plays {output.name}")
-            return {"FINISHED"}
-        if job.error is not None:
-            self.report({"ERROR"}, str(job.error))
-        return {"CANCELLED"}
+        armature = settings_of(context.scene).character
+        return self.work(context, request, place=partial(_place, armature.session_uid))
 
     def _tell(self, warnings: list[PianoHandsError]) -> None:
         for warning in warnings:
@@ -166,6 +153,15 @@ def _output(source: Path, name: str) -> Path:
     return folder / f"{stem}.npz"
 
 
+def when(score: Score, begin: float, end: float) -> str:
+    """A span of seconds in bars, where the piece knows them."""
+    seconds = f"{begin:.1f} s" if end - begin < 0.1 else f"{begin:.1f} to {end:.1f} s"
+    if not score.bars:
+        return seconds
+    first, last = (max(bisect_right(score.bars, moment + 1e-6), 1) for moment in (begin, end))
+    return f"{seconds} in bar{f' {first}' if first == last else f's {first} to {last}'}"
+
+
 def _plain(name: str) -> str:
     return _PLAIN.sub("_", name).strip("_") or "character"
 
@@ -202,7 +198,7 @@ def _put_on(scene: bpy.types.Scene, armature: bpy.types.Object, clip: Clip, path
     )
     if not report.short:
         return []
-    named = [f"{begin:.1f} to {end:.1f} s ({side.word}, {1000 * most:.0f} mm)" for side, begin, end, most in report.short]
+    named = [f"{when(clip.score, begin, end)} ({side.word}, {1000 * most:.0f} mm)" for side, begin, end, most in report.short]
     more = f" and {len(named) - MOST_SPANS} times more" if len(named) > MOST_SPANS else ""
     return [
         PianoHandsError(

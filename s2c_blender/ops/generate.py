@@ -28,13 +28,15 @@ _SOUND_SUFFIX = ".wav"
 class S2CJob:
     """What operators share that give the backend a job and bring its take into the scene."""
 
-    def work(self, context: bpy.types.Context, request: Generate, python: Path | None = None) -> set[str]:
-        """Begin the job; without a window, wait for its end."""
+    def work(
+        self, context: bpy.types.Context, request: Generate, python: Path | None = None, *, place: pump.Place | None = None
+    ) -> set[str]:
+        """Begin the job; without a window, wait for its end. `place` brings its take into the scene: by default as a stage."""
         try:
             job = Job(request, scene_uid=context.scene.session_uid)
             python = python or chosen_backend(context)
             check_online(python)
-            pump.begin(job, sessions=user_folder("sessions"), python=python, place=_place)
+            pump.begin(job, sessions=user_folder("sessions"), python=python, place=place or _place)
         except PianoHandsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -142,6 +144,7 @@ def request_for(scene: bpy.types.Scene, source: Path, *, output: Path, recording
         mano=bpy.path.abspath(settings.mano) if s2c and settings.mano else None,
         steps=settings.steps,
         compatibility="reference" if settings.as_published else "none",
+        draft=settings.draft and is_recording(source),
         on_keys=settings.on_keys,
         **asked,
     )
@@ -190,10 +193,16 @@ def _place(job: Job) -> bool:
 
 def put_into_scene(scene: bpy.types.Scene, clip: Clip, clip_path: Path, audio_path: Path | None) -> None:
     """Build piano, hands, sound and cameras of the clip."""
-    from ..scene.stage import build_stage  # reads the rig; not needed to register
+    from ..scene.play_on import play_again  # reads the rig; not needed to register
+    from ..scene.stage import build_stage
 
+    settings = settings_of(scene)
     with _shown(scene):
         build_stage(clip, clip_path, audio_path=audio_path, scene=scene)
+        chosen = settings.character is not None and settings.character.name == clip.skeleton
+        own_map = Path(bpy.path.abspath(settings.character_map)) if chosen and settings.character_map else None
+        seated, error = settings.character_seated, settings.character_error / 1000
+        play_again(scene, clip, clip_path, own_map=own_map, seated=seated, error=error)
     list_notes(scene, clip)
 
 

@@ -12,11 +12,13 @@ from ..motion.bone_map import BoneMap
 from ..motion.character_hand import CharacterHands
 from ..wire.clip import Clip
 from . import seat
-from .character import even_scale, mark_meshes, placed, read_hands
+from .character import even_scale, find_map, mark_meshes, placed, read_hands
 from .character_bake import TAKE as ON_ARMATURE
 from .character_bake import BakeReport, bake, remove_bake
 from .marks import is_ours
 from .stage import HANDS, TAKE
+
+BEFORE = "s2c_before"  # on the armature: the scene's take before the character's
 
 
 @contextmanager
@@ -45,7 +47,7 @@ def prepare(scene: bpy.types.Scene, armature: bpy.types.Object, bone_map: BoneMa
     even_scale(armature)
     hands = read_hands(armature, bone_map)
     if seated and not seat.moves_itself(armature):
-        factor = seat.fit_scale(hands.skeleton.span())
+        factor = seat.fit_scale(hands.skeleton)
         if factor != 1.0:
             armature.scale *= factor
             bpy.context.view_layer.update()
@@ -73,6 +75,8 @@ def put_on(
     error: float,
 ) -> BakeReport:
     """Bake a clip of these hands, saved at `path`; our own hands step aside."""
+    if scene.get(TAKE) and scene[TAKE] != armature.get(ON_ARMATURE):
+        armature[BEFORE] = scene[TAKE]
     report = bake(scene, armature, bone_map, hands, clip, seated=seated, error=error)
     mark_meshes(armature, bone_map)
     armature[ON_ARMATURE] = scene[TAKE] = str(path)
@@ -84,7 +88,21 @@ def take_from(scene: bpy.types.Scene, armature: bpy.types.Object) -> None:
     """Take the take off the character; our own hands are back where there are any."""
     remove_bake(armature)
     armature.pop(ON_ARMATURE, None)
+    if BEFORE in armature:
+        scene[TAKE] = armature[BEFORE]
+        armature.pop(BEFORE)
     show_own_hands(scene, True)
+
+
+def play_again(scene: bpy.types.Scene, clip: Clip, path: Path, *, own_map: Path | None, seated: bool, error: float) -> bool:
+    """Put a clip that was solved on a character of this scene onto it, when it plays; returns whether it was."""
+    armature = scene.objects.get(clip.skeleton) if clip.hands is not None else None
+    if armature is None or armature.type != "ARMATURE" or ON_ARMATURE not in armature:
+        return False
+    bone_map = find_map(armature, own_map)
+    hands = prepare(scene, armature, bone_map, seated=seated)
+    put_on(scene, armature, bone_map, hands, clip, path, seated=seated, error=error)
+    return True
 
 
 def show_own_hands(scene: bpy.types.Scene, shown: bool) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..motion import rotation
 from ..motion.arm_reach import Bend, Limb, solve_limb
 from ..motion.bone_map import LEG, BoneMap, Rig
+from ..motion.skeleton import HandSkeleton
 from ..wire.hands import HandSide
 from ..wire.keyboard import FLOOR_Z
 from .action import curves_of
@@ -22,7 +23,8 @@ from .pedal import DIP, TIP
 Array = NDArray[np.float64]
 
 BENCH = "Piano bench"
-_SMALLEST, _LARGEST, _USUAL = 0.15, 0.30, 0.21  # span in metres: a hand beyond is not of this piano's world, and becomes usual
+# Metres from wrist to middle fingertip: a hand beyond is not of this piano's world, and becomes usual.
+_SMALLEST, _LARGEST, _USUAL = 0.125, 0.27, 0.1925
 _ELBOW_RISE = 0.03  # metres: of the elbows above the white keys
 _UPPER_DOWN, _UPPER_AHEAD, _FORE_AHEAD = 0.95, 0.25, 0.93  # shares of the arm's bones, as they lie when playing in the middle
 _WRIST_Y = -0.115  # metres: where wrists play
@@ -76,9 +78,10 @@ def body_of(armature: bpy.types.Object, bone_map: BoneMap, *, scale: float) -> B
     return Body(rig, ahead / np.linalg.norm(ahead), up, shoulders, np.mean(legs, axis=0) if legs else hips, arm)
 
 
-def fit_scale(span: float) -> float:
+def fit_scale(hands: HandSkeleton) -> float:
     """By how much to scale the object so that its hands fit a piano: 1 where they do already."""
-    return 1.0 if _SMALLEST <= span <= _LARGEST else _USUAL / span
+    length = float(np.linalg.norm(hands.tips[:, 2], axis=-1).mean())
+    return 1.0 if _SMALLEST <= length <= _LARGEST else _USUAL / length
 
 
 def place_at_piano(armature: bpy.types.Object, bone_map: BoneMap) -> None:

@@ -18,6 +18,7 @@ from s2c_blender.motion.fast_copy import copy_motion  # noqa: E402
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig  # noqa: E402
 from s2c_blender.motion.map_files import MAPS, read_convention  # noqa: E402
 from s2c_blender.motion.skeleton import pad_points  # noqa: E402
+from s2c_blender.ops.character import when  # noqa: E402
 from s2c_blender.properties import settings_of  # noqa: E402
 from s2c_blender.scene import character, play_on  # noqa: E402
 from s2c_blender.scene.action import curves_of  # noqa: E402
@@ -27,7 +28,7 @@ from s2c_blender.scene.stage import HANDS, build_stage  # noqa: E402
 from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
 from s2c_blender.wire.hands import JOINTS, HandSide  # noqa: E402
-from s2c_blender.wire.notes import PedalEvent  # noqa: E402
+from s2c_blender.wire.notes import PedalEvent, Score  # noqa: E402
 from tests import character_rigs, rigify_rigs  # noqa: E402
 from tests.character_rigs import Make  # noqa: E402
 
@@ -297,6 +298,24 @@ def test_out_of_reach_is_reported_with_its_times(scene, take, tmp_path):
     assert all(most > 0.5 for *_, most in report.short)
 
 
+@pytest.mark.parametrize("size", [0.02, 1.0, 30.0])
+def test_a_giant_and_a_dwarf_get_hands_that_fit_the_piano(scene, take, tmp_path, size):
+    armature = character_rigs.build(Make("unreal4", arms=30))
+    armature.scale *= size
+    bpy.context.view_layer.update()
+    hands = play_on.prepare(scene, armature, character.find_map(armature), seated=True)
+    assert 0.21 < hands.skeleton.span() < 0.23
+    heads = np.array([armature.matrix_world @ bone.head_local for bone in armature.data.bones])
+    assert heads[:, 2].max() - heads[:, 2].min() < 2.0
+
+
+def test_times_are_said_in_bars_where_the_piece_knows_them():
+    score = Score((), bars=(0.0, 2.0, 4.0, 6.0))
+    assert when(score, 2.5, 3.0) == "2.5 to 3.0 s in bar 2"
+    assert when(score, 1.0, 6.5) == "1.0 to 6.5 s in bars 1 to 4"
+    assert when(Score(()), 1.0, 1.0) == "1.0 s"
+
+
 def test_the_operators_bake_save_the_map_and_take_off(tmp_path):
     bpy.ops.wm.read_factory_settings(use_empty=True)
     registration.register()
@@ -313,10 +332,13 @@ def test_the_operators_bake_save_the_map_and_take_off(tmp_path):
         assert found.scores.notes.hits == found.scores.notes.reference and found.scores.right_finger == 1.0
         assert bpy.ops.s2c.save_map(filepath=str(tmp_path / "hero")) == {"FINISHED"}
         assert settings.character_map == str(tmp_path / "hero.json")
+        assert bpy.ops.s2c.open_take(filepath=str(tmp_path / "demo-My_Hero.npz")) == {"FINISHED"}  # goes where it belongs
+        found = measure_scene(scene)
+        assert found.scores.notes.hits == found.scores.notes.reference == found.scores.notes.estimated
         settings.character_way = "fast"
         assert bpy.ops.s2c.bake_character() == {"FINISHED"}
         assert bpy.ops.s2c.take_off_character() == {"FINISHED"}
-        assert not curves_of(settings.character)
+        assert not curves_of(settings.character) and not bpy.data.collections[HANDS].hide_render
         settings.character_map = str(tmp_path / "demo.wav")
         with pytest.raises(RuntimeError, match="no bone map"):
             bpy.ops.s2c.bake_character()
