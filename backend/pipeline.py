@@ -81,7 +81,8 @@ def check_settings(request: Generate) -> None:
         raise PianoHandsError("bad-setting", "The planner generates nothing raw: it goes by notes.", "Choose S2C.")
     if (request.begin is None) != (request.end is None):
         raise PianoHandsError("bad-setting", "Of the part to be made anew one end is missing.", "Give both.")
-    if request.prior == "s2c" and request.audio_output and not config.reads_notes(request.checkpoint):
+    listens = request.prior == "s2c" and not config.reads_notes(request.checkpoint)
+    if listens and request.audio_output and (request.recording or is_recording(Path(request.input))):
         raise PianoHandsError("bad-setting", "This S2C makes no sound: it listens to the recording.", "Leave the sound file out.")
 
 

@@ -58,6 +58,9 @@ def run(options: argparse.Namespace) -> int:
             count += max(round((options.hours * 3600 - seconds) / _USUAL), 1)
             _make_all(count, jobs, options=options, bar=bar)
             seconds = sum(float(make(folder, number, recipe)["seconds"]) for number in range(count))
+    except KeyboardInterrupt:
+        print("stopped; what is made stays, and the same command goes on", file=sys.stderr)
+        return 130
     finally:
         bar.end()
         splits = write_splits(folder)

@@ -112,12 +112,13 @@ def _request(scene: bpy.types.Scene, name: str) -> Generate:
     recording = bpy.path.abspath(settings.recording) if notes and settings.recording else None
     ending = "_raw" if s2c and settings.raw else ""  # so that it can be looked at beside the take on the keys
     output = _folder(settings) / f"{name or piece.stem + ending}.npz"
+    listens = s2c and bool(settings.checkpoint)  # the small one that ships reads notes, and they are made audible
     return request_for(
         scene,
         piece,
         output=output,
         recording=recording,
-        audio_output=str(output.with_suffix(_SOUND_SUFFIX)) if notes and not recording and not s2c else None,
+        audio_output=str(output.with_suffix(_SOUND_SUFFIX)) if notes and not recording and not listens else None,
         seed=settings.seed,
         seconds=settings.seconds if settings.limit else None,
         raw=s2c and settings.raw,

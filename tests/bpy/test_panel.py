@@ -135,7 +135,12 @@ def test_a_scene_that_wants_s2c_where_it_cannot_be_had_says_so_and_can_be_change
 )
 def test_a_file_for_the_other_prior_is_said_so(scene, preferences, piece, chosen, words):
     preferences(Path("python"), FULL)
-    settings_of(scene).piece, settings_of(scene).prior = piece, chosen
+    settings = settings_of(scene)
+    settings.piece, settings.prior, settings.checkpoint = piece, chosen, "folder"
+    assert words in drawn(scene, panel.S2C_PT_main).said
+    settings.checkpoint = ""  # the one that ships reads notes
+    assert words not in drawn(scene, panel.S2C_PT_main).said
+    preferences(Path("python"), replace(FULL, checkpoint=True))  # setup's listens
     assert words in drawn(scene, panel.S2C_PT_main).said
 
 
@@ -165,7 +170,7 @@ def test_sampling_shows_its_stage_and_a_failure_its_sentence(scene, preferences,
 
 def test_s2c_says_that_it_hears_notes_and_takes_a_recording_beside_a_midi_file(scene, preferences):
     settings = settings_of(scene)
-    settings.prior, settings.piece = "s2c", "a.wav"
+    settings.prior, settings.piece, settings.checkpoint = "s2c", "a.wav", "folder"
     preferences(Path("python"), replace(FULL, missing_to_hear=("transkun",)))
     assert "lacks transkun" in drawn(scene, panel.S2C_PT_main).said
     settings.raw = True

@@ -22,6 +22,7 @@ from s2c_blender.properties import settings_of  # noqa: E402
 from s2c_blender.scene.action import curves_of  # noqa: E402
 from s2c_blender.scene.audio import sound_strip  # noqa: E402
 from s2c_blender.scene.stage import build_stage, remove_take  # noqa: E402
+from s2c_blender.ui import prior  # noqa: E402
 from s2c_blender.wire.clip import Clip, hand_rate  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
 from s2c_blender.wire.messages import Hello  # noqa: E402
@@ -127,8 +128,10 @@ def test_a_recording_is_refused_in_words_where_no_notes_can_be_heard(scene, tmp_
     assert (tmp_path / "music.wav").read_bytes() == before and not scene.objects
 
 
-def test_s2c_without_a_checkpoint_cannot_be_pressed(scene):
+def test_s2c_without_any_checkpoint_cannot_be_pressed(scene, monkeypatch):
     settings_of(scene).checkpoint = ""
+    assert bpy.ops.s2c.generate.poll()  # by the weights that ship
+    monkeypatch.setattr(prior, "shipped_weights", lambda: None)
     assert not bpy.ops.s2c.generate.poll()
     settings_of(scene).prior = "planner"
     assert bpy.ops.s2c.generate.poll()
