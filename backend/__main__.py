@@ -252,6 +252,7 @@ def _work(options: argparse.Namespace, **asked: Any) -> int:
         mano=str(options.mano.absolute()) if options.mano else None,
         steps=options.steps,
         compatibility=options.compatibility,
+        draft=options.draft,
         on_keys=options.on_keys,
         raw=options.raw,
         **asked,

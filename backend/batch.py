@@ -4,6 +4,7 @@ done stays done, and one that cannot be played does not stop the others.
 """
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -126,7 +127,7 @@ def _started(cluster: Cluster) -> Any:
                 num_cpus=cluster.workers,
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level="ERROR",
+                logging_level=logging.ERROR,
                 runtime_env=surroundings,
             )
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:

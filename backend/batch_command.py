@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
         mano=str(options.mano.absolute()) if options.mano else None,
         steps=options.steps,
         compatibility=options.compatibility,
+        draft=options.draft,
         on_keys=options.on_keys,
         raw=options.raw,
     )

@@ -30,6 +30,7 @@ SLOWEST_FPS, FASTEST_FPS = 1.0, 240.0
 
 FULL_LEVEL = ("torch", "transformers", "safetensors")  # what S2C imports
 HEARING = ("torch", "transkun", "pretty_midi", "mir_eval")  # what finding notes in a recording imports
+DRAFT_HEARING = ("onnxruntime", "basic_pitch")  # the same in a hurry
 HEARING_WORK_PER_SECOND = 0.8  # seconds of work for one of sound on two cores
 HEARING_MEMORY = 1500.0  # MB
 
@@ -84,4 +85,4 @@ def own_checkpoint() -> Path | None:
 
 def reads_notes(checkpoint: str | None) -> bool:
     """Whether it is one of those that read notes instead of listening: they are single files, the others folders."""
-    return checkpoint is not None and Path(checkpoint).is_file()
+    return checkpoint is not None and checkpoint.endswith(".safetensors") and Path(checkpoint).is_file()

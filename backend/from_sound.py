@@ -38,7 +38,8 @@ class Heard:
                 f"{Path(request.input).name} is a recording itself, and needs no other one.",
                 "Choose a MIDI file, or leave the second recording out.",
             )
-        config.require(config.HEARING, "Hearing the notes of a recording needs")
+        needed = config.DRAFT_HEARING if request.draft else config.HEARING
+        config.require(needed, "Hearing the notes of a recording needs")
         length = duration(Path(request.input))
         if request.seconds is not None:
             length = min(length, request.seconds)
@@ -59,7 +60,7 @@ class Heard:
     def find(self, listener: Listener) -> Score:
         """The notes. Raises PianoHandsError, Cancelled."""
         path = Path(self.request.input)
-        self.score = hear(path, self.duration, self.request.seconds, listener)
+        self.score = hear(path, self.duration, self.request, listener)
         if not self.score.notes:
             raise PianoHandsError(
                 "no-notes", f"No notes of a piano are heard in {path.name}.", "Choose a recording of a piano that is loud enough."
@@ -69,29 +70,33 @@ class Heard:
     @property
     def how(self) -> dict[str, Any]:
         """How the notes were found."""
-        return {"notes": "transkun"}
+        return {"notes": "basic-pitch" if self.request.draft else "transkun"}
 
     def render(self, path: Path, listener: Listener) -> None:
         render(self.score, path, listener)
 
 
-def hear(path: Path, length: float, seconds: float | None, listener: Listener) -> Score:
-    """Notes and pedal of the recording's first `seconds`. Raises PianoHandsError, Cancelled."""
+def hear(path: Path, length: float, request: Generate, listener: Listener) -> Score:
+    """Notes of the recording's first `length` seconds, and its pedal but in a draft. Raises PianoHandsError, Cancelled."""
     listener.report("loading", 0, 1)
-    from . import device
-    from .listen.transcribe import RATE, Transcriber
-    from .s2c.windows import out_of_memory
-
-    place = device.resolve().torch
-    transcriber = Transcriber.load(place if place.type == "cuda" else device.resolve("cpu").torch)
 
     def tick(done: float) -> None:
         listener.report("transcribing", round(10 * min(done, length)), max(1, round(10 * length)))
         if listener.cancelled():
             raise Cancelled
 
+    if request.draft:
+        from .listen.draft import RATE, DraftTranscriber
+
+        return DraftTranscriber.load().transcribe(mono_blocks(path, rate=RATE, seconds=request.seconds), tick)
+    from . import device
+    from .listen.transcribe import RATE, Transcriber
+    from .s2c.windows import out_of_memory
+
+    place = device.resolve().torch
+    transcriber = Transcriber.load(place if place.type == "cuda" else device.resolve("cpu").torch)
     try:
-        score = transcriber.transcribe(mono_blocks(path, rate=RATE, seconds=seconds), tick)
+        score = transcriber.transcribe(mono_blocks(path, rate=RATE, seconds=request.seconds), tick)
     except RuntimeError as error:
         if not out_of_memory(error):
             raise

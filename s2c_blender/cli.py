@@ -155,6 +155,8 @@ def _choose_whole_way(options: argparse.Namespace, out: Path) -> None:
     """From a recording of the shipped piece, made here, by S2C, where the backend's Python can; else the piece by the planner."""
     root = Path(__file__).resolve().parent.parent
     options.input = root / "s2c_blender" / "pieces" / "demo.mid"
+    if options.recording:
+        return  # of the shipped piece
     python = str(options.python or sys.executable)
     made = _make_folder(out) / "recording.wav"
     command = [python, "-m", "backend", "sound", str(options.input), "-o", str(made), "--for-s2c"]

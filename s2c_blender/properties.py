@@ -109,6 +109,9 @@ class S2C_PG_settings(bpy.types.PropertyGroup):
     part_seed: bpy.props.IntProperty(
         name="Seed", description="Another number gives these bars another performance", default=1, min=0, max=2**31 - 1
     )
+    draft: bpy.props.BoolProperty(
+        name="Draft", description="Hear the recording's notes in a hurry: for a first look, with more mistakes and without pedal"
+    )
     as_published: bpy.props.BoolProperty(
         name="As Published", description="Do what the published S2C scripts do, their slips included: only to compare"
     )

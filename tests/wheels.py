@@ -10,8 +10,11 @@ from pathlib import Path
 def wheel(folder: Path, pin: str, *, requires: tuple[str, ...] = (), code: str = "value = 1\n") -> Path:
     """A package of one module, `name`/__init__.py with `code`, for `name==version`."""
     name, _, version = pin.partition("==")
+    written = name
+    name = name.replace("-", "_")  # in file names a dash ends the name
     about = f"{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(f"Requires-Dist: {one}\n" for one in requires)
+    metadata = f"Metadata-Version: 2.1\nName: {written}\nVersion: {version}\n"
+    metadata += "".join(f"Requires-Dist: {one}\n" for one in requires)
     files = {
         f"{name}/__init__.py": code,
         f"{about}/METADATA": metadata,

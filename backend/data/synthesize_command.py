@@ -11,6 +11,7 @@ from pathlib import Path
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.terminal import ProgressBar
 
+from ..config import ROOT
 from .synthesize import LONGEST, SHORTEST, Recipe, begin, item, make, write_splits
 
 _USUAL = (SHORTEST + LONGEST) / 2
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         while seconds < options.hours * 3600:
             count += max(round((options.hours * 3600 - seconds) / _USUAL), 1)
-            _make_all(count, jobs, folder=folder, bar=bar)
+            _make_all(count, jobs, options=options, bar=bar)
             seconds = sum(float(make(folder, number, recipe)["seconds"]) for number in range(count))
     finally:
         bar.end()
@@ -80,11 +81,14 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     return Recipe(scores, options.seed, options.written, options.camera, not options.no_audio)
 
 
-def _make_all(count: int, jobs: int, *, folder: Path, bar: ProgressBar) -> None:
-    """Items 0 to count, each process every `jobs`-th. Raises PianoHandsError('failed')."""
-    command = [sys.executable, "-m", "backend", *sys.argv[1:], "--share"]
+def _make_all(count: int, jobs: int, *, options: argparse.Namespace, bar: ProgressBar) -> None:
+    """Items 0 to count, each process every `jobs`-th. Raises PianoHandsError("failed")."""
+    folder = options.output.absolute()
+    command = [sys.executable, "-m", "backend", "data", "synthesize", *_words(options), "--share"]
     alone = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    running = [subprocess.Popen([*command, str(first), str(count), str(jobs)], env=alone) for first in range(min(jobs, count))]
+    running = [
+        subprocess.Popen([*command, str(first), str(count), str(jobs)], cwd=ROOT, env=alone) for first in range(min(jobs, count))
+    ]
     try:
         while any(process.poll() is None for process in running):
             bar.report("making", sum(item(folder, number).made.exists() for number in range(count)), count)
@@ -99,6 +103,14 @@ def _make_all(count: int, jobs: int, *, folder: Path, bar: ProgressBar) -> None:
             "A process that made items has failed.",
             "See what it said above; start it again to go on with what is missing.",
         )
+
+
+def _words(options: argparse.Namespace) -> list[str]:
+    """The command line that says what the options say."""
+    words = [] if options.scores is None else [str(options.scores.absolute())]
+    for name in ("hours", "seed", "written", "camera"):
+        words += [f"--{name}", str(getattr(options, name))]
+    return [*words, "-o", str(options.output.absolute()), *(["--no-audio"] if options.no_audio else [])]
 
 
 def _seconds_there(folder: Path) -> float:

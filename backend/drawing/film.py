@@ -33,6 +33,7 @@ def write_film(
     """From time zero on. Raises PianoHandsError('no-torch') where PyAV is missing, and ('write-failed')."""
     config.require(("av",), "Videos need")
     import av
+    from av.error import FFmpegError
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     frames = max(round(seconds * FPS), 1)
@@ -51,7 +52,7 @@ def write_film(
             if audio is not None:
                 audio.end()
         os.replace(temporary, path)
-    except (OSError, av.FFmpegError) as error:
+    except (OSError, FFmpegError) as error:
         raise write_failed(path, error if isinstance(error, OSError) else OSError(str(error))) from error
     finally:
         temporary.unlink(missing_ok=True)

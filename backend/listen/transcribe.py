@@ -45,6 +45,8 @@ class _Event:
 class Transcriber:
     """transkun's network on a device. It holds no sound; `transcribe` may be called again and again."""
 
+    rate = RATE
+
     def __init__(self, network: Any, device: torch.device) -> None:
         self._network, self._device = network, device
         self._look: Callable[[], None] = lambda: None

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
 
 from s2c_blender.wire.errors import PianoHandsError, write_failed
 
@@ -136,7 +136,7 @@ class Training:
                 "diverged", f"The loss of step {step} is no number.", "Take a smaller learning rate, or clip gradients."
             )
         accelerator.backward(loss)
-        told = accelerator.reduce(torch.stack([value.detach() for value in losses.values()]), reduction="mean")
+        told = cast(Tensor, accelerator.reduce(torch.stack([value.detach() for value in losses.values()]), reduction="mean"))
         numbers = {f"train/{name}": value for name, value in zip(losses, told.tolist(), strict=True)}
         if config.clip:
             numbers["train/gradient"] = float(accelerator.clip_grad_norm_(self._weights.values(), config.clip))

@@ -143,6 +143,7 @@ def request_for(scene: bpy.types.Scene, source: Path, *, output: Path, recording
         mano=bpy.path.abspath(settings.mano) if s2c and settings.mano else None,
         steps=settings.steps,
         compatibility="reference" if settings.as_published else "none",
+        draft=settings.draft and is_recording(source),
         on_keys=settings.on_keys,
         **asked,
     )

@@ -53,6 +53,8 @@ def draw_recording(layout: bpy.types.UILayout, context: bpy.types.Context, *, wi
     wanting = deaf(pump.answer(python), python)
     if wanting is not None:
         draw_missing(layout, wanting, context, width=width)
+        return
+    layout.prop(settings, "draft")
 
 
 def draw_prior(layout: bpy.types.UILayout, context: bpy.types.Context, *, width: int) -> None:

@@ -14,7 +14,7 @@ from .errors import PianoHandsError
 from .keyboard import STANDARD_OCTAVE
 
 #: Raised by one whenever a message changes; both sides must say the same number.
-PROTOCOL = 4
+PROTOCOL = 5
 
 #: Of S2C's sampler, DPM-Solver++: the fewest within a degree rms of 1000 steps of DDIM (tests/bench/bench_samplers.py).
 DEFAULT_STEPS = 16
@@ -70,6 +70,7 @@ class Generate:
     compatibility: Compatibility = "none"  # "reference": S2C as the published scripts do it
     on_keys: float = 1.0  # of S2C: fingers exactly as generated (0) to on the keys (1)
     raw: bool = False  # S2C's take as it is generated: no notes are known, and where the keyboard lies is not either
+    draft: bool = False  # a recording's notes are heard in a hurry, by basic-pitch: no torch, no pedal, more mistakes
     begin: float | None = None  # where the input is a take: only from here, seconds,
     end: float | None = None  # to here is it made anew, and all else of it is kept
     fixed: tuple[Fixed, ...] = ()  # fingers that the person wants; where the input is a take, nothing else changes in it

@@ -22,6 +22,9 @@ def add_prior(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="for a MIDI file: sound of it, to which it is aligned, and to which s2c listens",
     )
+    parser.add_argument(
+        "--draft", action="store_true", help="for a recording: hear its notes in a hurry, by basic-pitch, with more mistakes"
+    )
     parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="for s2c: the folder that import-checkpoint wrote")
     parser.add_argument("--mano", type=Path, metavar="FILE", help="for s2c: your MANO_RIGHT.pkl, whose mean pose it builds on")
     parser.add_argument(

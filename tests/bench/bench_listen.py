@@ -45,11 +45,12 @@ def main() -> int:
     import torch
 
     from backend.device import set_threads
+    from backend.listen.draft import DraftTranscriber
     from backend.listen.transcribe import Transcriber
 
     warnings.filterwarnings("ignore", module="torch")
     set_threads()
-    transcriber = Transcriber.load(torch.device("cpu"))
+    transcriber = DraftTranscriber.load() if options.draft else Transcriber.load(torch.device("cpu"))
     rows: list[Row] = []
     contacts: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="piano_hands_") as temporary:
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=20.0, metavar="N", help="the first N seconds of each piece (20)")
     parser.add_argument("--pieces", type=int, default=8, metavar="N", help="so many pieces (8)")
     parser.add_argument("--every", type=int, default=3, metavar="N", help="every Nth piece of the folder (3)")
+    parser.add_argument("--draft", action="store_true", help="by the draft transcriber")
     parser.add_argument("--both", action="store_true", help="degrade both pianos' sound, not one of them in turn")
     parser.add_argument("--contact", type=int, default=2, metavar="N", help="of the first N pieces make scenes too, from sound (2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
@@ -112,10 +114,8 @@ def _record(score: Score, piece: Path, font: str, folder: Path) -> dict[str, Pat
 
 def listen(transcriber, recording: Path, score: Score) -> Row:
     """Transcribe, and compare with the notes that were played."""
-    from backend.listen.transcribe import RATE
-
     begin = time.monotonic()
-    heard = transcriber.transcribe(mono_blocks(recording, rate=RATE), lambda seconds: None)
+    heard = transcriber.transcribe(mono_blocks(recording, rate=transcriber.rate), lambda seconds: None)
     took = time.monotonic() - begin
     (reference, pitches), (found, heard_pitches) = _arrays(score), _arrays(heard)
     compare = mir_eval.transcription.precision_recall_f1_overlap

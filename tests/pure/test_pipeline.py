@@ -13,6 +13,7 @@ import pytest
 from backend import config, pipeline
 from backend.__main__ import main
 from backend.s2c.mano import read_mano
+from s2c_blender.wire import places
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import Cancelled, PianoHandsError
 from s2c_blender.wire.messages import Generate
@@ -202,7 +203,8 @@ def listening(tmp_path, recording, **changes):
     ("changes", "named"),
     [({"checkpoint": None}, "checkpoint"), ({"checkpoint": ""}, "checkpoint"), ({"audio_output": "x.wav"}, "sound")],
 )
-def test_s2c_needs_a_checkpoint_and_writes_no_sound(tmp_path, full_level, changes, named):
+def test_s2c_needs_a_checkpoint_and_writes_no_sound(tmp_path, full_level, changes, named, monkeypatch):
+    monkeypatch.setattr(places, "shipped_weights", lambda: None)
     assert named in refused(listening(tmp_path, tmp_path / "a.wav", **changes), "bad-setting").message
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backend.__main__ import main
 from backend.data import annotation, synthesize
 from backend.data.dataset import items_of
 from backend.data.exercises import exercise
@@ -107,3 +108,14 @@ def test_a_folder_of_another_recipe_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(PianoHandsError, match="another recipe"):
         synthesize.begin(tmp_path / "set", synthesize.Recipe((), seed=2))
     assert json.loads((tmp_path / "set" / "recipe.json").read_text(encoding="utf-8"))["seed"] == 1
+
+
+def test_processes_share_the_work_and_it_is_not_done_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["data", "synthesize", "-o", str(tmp_path / "set"), "--hours", "0.025", "--no-audio", "--jobs", "2"]
+    assert main(asked) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "2 processes" in lines[1]
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "set" / "made").iterdir()}
+    assert main(asked) == 0
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "set" / "made").iterdir()} == made
+    assert len(capsys.readouterr().out.splitlines()) == 1

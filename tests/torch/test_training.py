@@ -18,6 +18,7 @@ from backend.training.batches import Batch  # noqa: E402
 from backend.training.config import Stage, TrainingConfig, read_config  # noqa: E402
 from backend.training.journal import read_lines  # noqa: E402
 from backend.training.loop import BEST, LATEST, Listening, Places, fresh_model, train  # noqa: E402
+from backend.training.pretrained import load_encoder  # noqa: E402
 from backend.training.stages import GestureStage, PositionStage  # noqa: E402
 from backend.training.state import newest  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
@@ -101,8 +102,10 @@ def test_losses_of_both_stages_equal_the_published_ones(motion: float) -> None:
     sound = normalise(torch.from_numpy(given["pcm"].astype(np.float32) / 32768))
     batch = Batch(sound, hands(true, "gt_{}"))
     model = checkpoint.load(REFERENCE)
-    position = PositionStage(model, train_encoder=True)(batch, torch.Generator(), ready=False)
-    wanted = [sum(recorded[f"train/{side.word}/stage1_rec_vel"][index] for side in HandSide) for index in (0, 1)]
+    stage = PositionStage(model, train_encoder=False).train(False)
+    with torch.no_grad():
+        position = stage(batch, torch.Generator(), ready=False)
+    wanted = sum(recorded[f"train/{side.word}/stage1_rec_vel"] for side in HandSide).tolist()
     assert [float(position["position"]), float(position["velocity"])] == pytest.approx(wanted, abs=1e-4)
 
     stage = GestureStage(model, motion=motion).train(False)
@@ -112,7 +115,7 @@ def test_losses_of_both_stages_equal_the_published_ones(motion: float) -> None:
         losses = stage.losses(batch.pose, torch.from_numpy(true["t"]), noise, positions=positions, conditions=conditions)
     for side in HandSide:
         name = f"train/{side.word}/stage2_loss_w{'0.1' if motion else '0'}"
-        assert float(losses[side.word]) == pytest.approx(float(recorded[name]), abs=1e-4)
+        assert float(losses[side.word]) == pytest.approx(recorded[name].item(), abs=1e-4)
 
 
 def test_stage_two_leaves_encoders_and_positions_as_they_are(data: Path, tmp_path: Path) -> None:
@@ -167,3 +170,20 @@ def test_a_wrong_setting_is_refused_by_name(setting: str) -> None:
     with pytest.raises(PianoHandsError) as caught:
         read_config(Stage.GESTURE, None, [setting])
     assert setting.split("=", maxsplit=1)[0] in caught.value.message
+
+
+def test_a_pretrained_encoder_is_taken_from_a_folder_of_transformers(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    source = transformers.HubertModel(transformers.HubertConfig(**TINY.encoder)).eval()
+    source.save_pretrained(tmp_path)
+    model = fresh_model(TINY, 0)
+    load_encoder(model, tmp_path)
+    sound = normalise(torch.randn(1, TINY.samples, generator=torch.Generator().manual_seed(0)))
+    for side in HandSide:
+        convolved = model.encoder(side).convolve(sound)
+        with torch.no_grad():
+            expected = source(sound).last_hidden_state
+            ours = model.encoder(side).encode(convolved, convolved.shape[-1])
+        torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
+    with pytest.raises(PianoHandsError, match="cannot be used"):
+        load_encoder(model, tmp_path / "nowhere")

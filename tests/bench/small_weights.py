@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole recipe of the weights that ship: made motions, training, evaluation on pieces that were held out, files put in place.
+
+python -m tests.bench.small_weights SCORES [--work DIR] [--hours 0.6] [--steps 3000] [--evaluate-only]
+
+Stopped and started again it goes on where it was. SCORES: a folder of MIDI files; every fourth is held out. Writes
+backend/s2c/weights/small.safetensors, docs/small_s2c.md and .json (the evaluation) and docs/small_s2c_loss.png.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from backend.data.synthesize import Recipe
+from backend.s2c import checkpoint
+from backend.training.journal import read_lines
+from backend.training.loop import fresh_model
+
+from .curve import draw_curves
+
+ROOT = Path(__file__).parents[2]
+WEIGHTS = ROOT / "backend" / "s2c" / "weights" / "small.safetensors"
+DOCS = ROOT / "docs"
+_SMOOTH = 50  # steps that a point of the picture is the mean of
+
+
+def main() -> int:
+    """Returns 0 when all of it has worked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scores", type=Path, metavar="SCORES", help="a folder of MIDI files")
+    parser.add_argument("--work", type=Path, default=Path("out/small_s2c"), metavar="DIR", help="for what is made meanwhile")
+    parser.add_argument("--hours", type=float, default=0.6, metavar="H", help="of motion to learn from (0.6)")
+    parser.add_argument("--steps", type=int, default=3000, metavar="N", help="of training (3000)")
+    parser.add_argument("--evaluate-only", action="store_true", help="take the weights as far as they have been trained")
+    options = parser.parse_args()
+    work = options.work.absolute()
+    data, held = work / "data", work / "heldout"
+    usual = ("--camera", "still", "--no-audio")
+    _run("data", "synthesize", options.scores, "-o", data, "--hours", options.hours, "--seed", 7, *usual)
+    _run("data", "synthesize", _held_out(options.scores, work), "-o", held, "--hours", 0.2, "--seed", 8, "--written", 0.8, *usual)
+    if not options.evaluate_only:
+        _run("train", "notes", "--data", data, "-o", work / "run", "--set", f"steps={options.steps}")
+    model = checkpoint.load(work / "run" / "latest")
+    about = dict(checkpoint.read_manifest(work / "run" / "latest").about)
+    about["data"] = json.loads((data / "recipe.json").read_text(encoding="utf-8")) | {"hours": options.hours}
+    checkpoint.save_small(model, WEIGHTS, about=about)
+    checkpoint.save_small(fresh_model(model.config, 1), work / "untrained.safetensors", about={})
+    steps = read_lines(work / "run")
+    draw_curves(
+        DOCS / "small_s2c_loss.png",
+        {name: _smooth([line[f"train/{name}"] for line in steps if f"train/{name}" in line]) for name in ("gesture", "position")},
+    )
+    # Every split of the held-out data is made from pieces that were not trained on; this one is the largest.
+    beside = f"untrained={work / 'untrained.safetensors'}"
+    _run(
+        "evaluate",
+        "--checkpoint",
+        WEIGHTS,
+        "--beside",
+        beside,
+        "--data",
+        held,
+        "--split",
+        "train",
+        "--steps",
+        16,
+        "--out",
+        DOCS / "small_s2c",
+    )
+    return 0
+
+
+def _run(*words: object) -> None:
+    subprocess.run([sys.executable, "-m", "backend", *map(str, words)], cwd=ROOT, check=True)
+
+
+def _held_out(scores: Path, work: Path) -> Path:
+    """A folder with the pieces that the training split is not made from."""
+    folder = work / "heldout_scores"
+    folder.mkdir(parents=True, exist_ok=True)
+    found = tuple(sorted(path for path in scores.rglob("*") if path.suffix.lower() in (".mid", ".midi")))
+    for path in Recipe(found).pieces("valid"):
+        shutil.copy(path, folder)
+    return folder
+
+
+def _smooth(values: list[float]) -> np.ndarray:
+    wide = min(_SMOOTH, max(len(values), 1))
+    return np.convolve(values, np.ones(wide) / wide, mode="valid")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
