@@ -111,16 +111,15 @@ def _add_blender(parser: argparse.ArgumentParser) -> None:
 
 def demo(options: argparse.Namespace) -> int:
     """Run the main job, in the bpy module or in the Blender named."""
-    piece = options.input or ROOT / "s2c_blender" / "pieces" / "demo.mid"
-    task = ["demo", "--input", str(piece.absolute()), "--out", str(options.out.absolute())]
+    task = ["demo", "--out", str(options.out.absolute()), *["--no-render"] * options.no_render]
+    for name in ("input", "recording"):
+        if getattr(options, name):
+            task += [f"--{name}", str(getattr(options, name).absolute())]
     if options.seconds is not None:
         task += ["--seconds", str(options.seconds)]
-    if options.no_render:
-        task += ["--no-render"]
-    if options.recording:
-        task += ["--recording", str(options.recording.absolute())]
     task += _prior_options(options)
-    listens = options.prior == "s2c" or options.recording or is_recording(piece)
+    whole = not (options.input or options.recording)  # from a recording of the shipped piece, by S2C
+    listens = whole or options.prior == "s2c" or options.recording or is_recording(options.input)
     full = ("full",) if listens else ()  # MIDI alone needs no torch
     if not options.blender:
         return _run([environment("blender", *full), "-m", "s2c_blender.cli", *task])
