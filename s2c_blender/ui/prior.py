@@ -72,11 +72,10 @@ def draw_prior(layout: bpy.types.UILayout, context: bpy.types.Context, *, width:
         column.prop(settings, "checkpoint", text="", placeholder=words, icon="FILE_FOLDER")
         column.prop(settings, "mano", text="", placeholder="MANO (optional)", icon="FILE")
         column.prop(settings, "steps")
-        row = layout.row(align=True)
-        slider = row.row(align=True)
+        slider = column.row(align=True)
         slider.enabled = not settings.raw
         slider.prop(settings, "on_keys", slider=True)
-        row.prop(settings, "raw", toggle=True)
+        column.prop(settings, "raw")
     if wrong is not None:
         wrapped(layout, wrong, width=width, icon="ERROR")
     if wanting is not None and (settings.prior == "s2c" or wrong is not None):
