@@ -180,7 +180,7 @@ def test_generate_builds_on_the_mano_file_that_is_named(tmp_path: Path, mano_fil
 
     def generate(name: str, *options: str) -> Clip:
         asked = ["generate", str(recording), "-o", str(tmp_path / name), "--prior", "s2c", "--checkpoint", str(checkpoint)]
-        assert main([*asked, "--steps", "2", *options]) == 0
+        assert main([*asked, "--steps", "2", "--raw", *options]) == 0
         return Clip.load(tmp_path / name)
 
     plain, built = generate("plain.npz"), generate("built.npz", "--mano", str(mano_file))

@@ -293,7 +293,7 @@ def test_served_what_is_wrong_is_said_and_the_next_job_works(server, given, tmp_
     for changes, code in (
         ({"checkpoint": str(tmp_path)}, "bad-checkpoint"),
         ({"checkpoint": str(tmp_path / "nowhere")}, "bad-checkpoint"),
-        ({"checkpoint": None}, "bad-setting"),
+        ({"steps": 0}, "bad-setting"),
     ):
         server.say(asked(given, tmp_path, **changes))
         failed = outcome(server)[2]
