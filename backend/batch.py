@@ -116,7 +116,7 @@ def _started(cluster: Cluster) -> Any:
     config.require(("ray",), "Batches need")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # as it will be the rule
-    import ray
+    import ray  # pyright: ignore[reportMissingImports] - who wants batches installs it
 
     surroundings = {"env_vars": {"PYTHONPATH": str(config.ROOT), "OPENBLAS_NUM_THREADS": "1"}}
     try:
