@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 
 _BLOCK = 2048  # frames that are not solved, at a time
 _KNOTS = 15.0  # a second, of the wrist's height
+_LOWEST, _HIGHEST = -0.015, 0.060  # metres that a wrist may be below and above the planner's: a palm is no finger
 _HEIGHT_SPREAD = 0.003  # metres: how exactly a strike says how high its wrist is
 _HEIGHT_ACCELERATION = 1.5  # m/s2 that count as much
 _HELD = 0.3  # seconds from a strike in which it says that, at most
@@ -52,13 +53,16 @@ class NearMotion:
         prior, targets = self.plan.section(first, last)
         share = self._share(self.times[first:last])[:, None, None]
         prior = prior + share * (self.posed(first, last) - prior)
-        return prior, _loosened(targets)
+        return prior, _loosened(targets, np.array([self.fits[side].trusted for side in HandSide]))
 
     def posed(self, first: int, last: int) -> Array:
         """(F, H, D) the motion, laid over the keys."""
         times = self.times[first:last]
         dofs = self.motion.dofs(times)
         dofs[..., :3] = self.wrists(first, last)
+        for side in HandSide:
+            if not self.fits[side].trusted:
+                dofs[:, side, 3:6] = self.plan.wrists[first:last, side, 3:]
         return dofs
 
     def wrists(self, first: int, last: int) -> Array:
@@ -104,7 +108,7 @@ class NearMotion:
         y = self.wrists_y(part.side, strike) + tip[:, 1]
         bottom = keyboard.top[key] - keyboard.dip[key] * (BALANCE_Y - y) / (BALANCE_Y - keyboard.front[key])
         wish = bottom - tip[:, 2] - self.plan.wrists[frame, part.side, 2]
-        return self._smooth(part, strike, wish)
+        return self._smooth(part, strike, np.clip(wish, _LOWEST, _HIGHEST))
 
     def wrists_y(self, side: HandSide, times: Array) -> Array:
         """(n,) depth of a wrist over the keys."""
@@ -145,9 +149,9 @@ class NearMotion:
         return hermite(self.times, knots, path, np.gradient(path, knots))
 
 
-def _loosened(targets: Targets) -> Targets:
-    """Heights of fingers that do not play are hardly wished for; they still keep clear of the keys."""
-    weight = targets.height_weight
-    weight = np.where(weight == fingertips.IDLE_SPREAD**-2, _IDLE_SPREAD**-2, weight)
-    weight = np.where(weight == fingertips.PREPARE_SPREAD**-2, _PREPARE_SPREAD**-2, weight)
+def _loosened(targets: Targets, hands: NDArray[np.bool_]) -> Targets:
+    """Heights of fingers that do not play are hardly wished for in `hands` (2,); they still keep clear of the keys."""
+    weight, loose = targets.height_weight, hands[:, None]
+    weight = np.where(loose & (weight == fingertips.IDLE_SPREAD**-2), _IDLE_SPREAD**-2, weight)
+    weight = np.where(loose & (weight == fingertips.PREPARE_SPREAD**-2), _PREPARE_SPREAD**-2, weight)
     return replace(targets, height_weight=weight)
