@@ -236,6 +236,7 @@ def _generate(options: argparse.Namespace) -> int:
 def _work(options: argparse.Namespace, **asked: Any) -> int:
     """One job, with a bar of progress. `asked`: what of a Generate message only some commands know."""
     from s2c_blender.wire.messages import Generate
+    from s2c_blender.wire.options import prior_values
     from s2c_blender.wire.terminal import ProgressBar
 
     from . import pipeline
@@ -247,14 +248,7 @@ def _work(options: argparse.Namespace, **asked: Any) -> int:
         seed=options.seed,
         style=options.style,
         recording=str(options.recording.absolute()) if options.recording else None,
-        prior=options.prior,
-        checkpoint=str(options.checkpoint.absolute()) if options.checkpoint else None,
-        mano=str(options.mano.absolute()) if options.mano else None,
-        steps=options.steps,
-        compatibility=options.compatibility,
-        draft=options.draft,
-        on_keys=options.on_keys,
-        raw=options.raw,
+        **prior_values(options),
         **asked,
     )
     bar = ProgressBar()

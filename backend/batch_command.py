@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from s2c_blender.wire.options import add_prior
+from s2c_blender.wire.options import add_prior, prior_values
 from s2c_blender.wire.terminal import ProgressBar
 
 if TYPE_CHECKING:
@@ -51,14 +51,7 @@ def run(options: argparse.Namespace) -> int:
         fps=options.fps,
         seed=options.seed,
         seconds=options.seconds,
-        prior=options.prior,
-        checkpoint=str(options.checkpoint.absolute()) if options.checkpoint else None,
-        mano=str(options.mano.absolute()) if options.mano else None,
-        steps=options.steps,
-        compatibility=options.compatibility,
-        draft=options.draft,
-        on_keys=options.on_keys,
-        raw=options.raw,
+        **prior_values(options),
     )
     cluster = batch.Cluster(options.ray_address, options.workers, options.retries, options.gpu)
     bar = ProgressBar()

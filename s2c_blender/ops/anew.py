@@ -12,6 +12,7 @@ from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from ..wire.kind import is_recording
 from .generate import S2CJob, request_for
+from .take_file import next_name, take_path
 
 
 class S2C_OT_make_anew(S2CJob, bpy.types.Operator):
@@ -34,12 +35,12 @@ class S2C_OT_make_anew(S2CJob, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene = context.scene
         try:
-            take = Path(scene["s2c_take"])
+            take = take_path(scene)
             begin, end = _between(scene, Clip.load(take))
             request = request_for(
                 scene,
                 take,
-                output=_next_name(take),
+                output=next_name(take),
                 recording=_recording(scene),
                 seed=settings_of(scene).part_seed,
                 begin=begin,
@@ -68,14 +69,3 @@ def _recording(scene: bpy.types.Scene) -> str | None:
             return bpy.path.abspath(name)
     strip = sound_strip(scene)
     return None if strip is None else bpy.path.abspath(strip.sound.filepath)
-
-
-def _next_name(take: Path) -> Path:
-    """A name beside the take that is still free: piece-2, piece-3 ..."""
-    stem, _, number = take.stem.rpartition("-")
-    stem, last = (stem, int(number)) if stem and number.isdecimal() else (take.stem, 1)
-    path = take
-    while path.exists():
-        last += 1
-        path = take.with_name(f"{stem}-{last}.npz")
-    return path

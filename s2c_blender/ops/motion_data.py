@@ -6,7 +6,6 @@ from pathlib import Path
 
 import bpy
 
-from ..jobs import pump
 from ..motion.mano_files import load_motion, save_json, save_npz, save_smplx
 from ..scene.timing import rate
 from ..wire.clip import Clip
@@ -14,6 +13,7 @@ from ..wire.errors import PianoHandsError
 from .export_take import free_name
 from .fingers import has_take
 from .generate import put_into_scene
+from .open_take import FromFile
 from .take_file import current_clip
 
 _SAVE: dict[str, tuple[Callable[[Clip, Path], None], str]] = {
@@ -61,7 +61,7 @@ class S2C_OT_export_motion(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class S2C_OT_import_motion(bpy.types.Operator):
+class S2C_OT_import_motion(FromFile, bpy.types.Operator):
     """Put hands from PianoMotion10M's JSON, or from a MANO .npz as it is written here, into this scene"""
 
     bl_idname = "s2c.import_motion"
@@ -70,17 +70,6 @@ class S2C_OT_import_motion(bpy.types.Operator):
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(default="*.json;*.npz", options={"HIDDEN"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if pump.busy():
-            cls.poll_message_set("A take is being made")
-            return False
-        return context.mode == "OBJECT"
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         scene, source = context.scene, Path(bpy.path.abspath(self.filepath))

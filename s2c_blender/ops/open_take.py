@@ -9,19 +9,21 @@ from ..jobs import pump
 from ..properties import settings_of
 from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
-from ..wire.kind import MIDI_SUFFIXES
+from ..wire.kind import MIDI_SUFFIXES, SOUND_SUFFIXES
 from .generate import put_into_scene
+
+_PIECES = sorted(MIDI_SUFFIXES | SOUND_SUFFIXES)
 
 
 class S2C_OT_choose_piece(bpy.types.Operator):
-    """Choose the MIDI file to be played, or the recording for S2C"""
+    """Choose the MIDI file or the recording to be played"""
 
     bl_idname = "s2c.choose_piece"
     bl_label = "Choose Piece"
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
-    filter_glob: bpy.props.StringProperty(default="*.mid;*.midi;*.rmi;*.wav", options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(default=";".join(f"*{suffix}" for suffix in _PIECES), options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if self.filepath:  # dropped
@@ -38,22 +40,15 @@ class S2C_FH_piece(bpy.types.FileHandler):
     bl_idname = "S2C_FH_piece"
     bl_label = "Piano Hands Piece"
     bl_import_operator = "s2c.choose_piece"
-    bl_file_extensions = ".mid;.midi;.rmi;.wav"
+    bl_file_extensions = ";".join(_PIECES)
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
         return context.area is not None and context.area.type == "VIEW_3D"
 
 
-class S2C_OT_open_take(bpy.types.Operator):
-    """Put a take that was made before into this scene"""
-
-    bl_idname = "s2c.open_take"
-    bl_label = "Open Take"
-    bl_options = {"REGISTER", "UNDO"}
-
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
-    filter_glob: bpy.props.StringProperty(default="*.npz", options={"HIDDEN"})
+class FromFile:
+    """What brings a file into the scene: an operator that asks for its name, when no take is being made."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -65,6 +60,17 @@ class S2C_OT_open_take(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
+
+
+class S2C_OT_open_take(FromFile, bpy.types.Operator):
+    """Put a take that was made before into this scene"""
+
+    bl_idname = "s2c.open_take"
+    bl_label = "Open Take"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(default="*.npz", options={"HIDDEN"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         path = Path(bpy.path.abspath(self.filepath))

@@ -9,6 +9,7 @@ from ..ops.note_list import is_changed
 from ..properties import settings_of
 from ..scene.timing import frame_at, rate
 from ..wire.notes import pitch_name
+from .take import S2CTakePanel
 from .text import wrapped
 
 BEFORE, AFTER = 2.0, 6.0  # seconds around the current frame that are in view
@@ -40,18 +41,9 @@ class S2C_UL_notes(bpy.types.UIList):
         return np.where(shown, self.bitflag_filter_item, 0).tolist(), []
 
 
-class S2C_PT_fingers(bpy.types.Panel):
+class S2C_PT_fingers(S2CTakePanel, bpy.types.Panel):
     bl_idname = "S2C_PT_fingers"
-    bl_parent_id = "S2C_PT_main"
     bl_label = "Fingers"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Piano Hands"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return "s2c_take" in context.scene
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout

@@ -5,20 +5,12 @@ import bpy
 
 from ..jobs import pump
 from ..properties import settings_of
+from .take import S2CTakePanel
 
 
-class S2C_PT_part(bpy.types.Panel):
+class S2C_PT_part(S2CTakePanel, bpy.types.Panel):
     bl_idname = "S2C_PT_part"
-    bl_parent_id = "S2C_PT_main"
     bl_label = "Some Bars Anew"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Piano Hands"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(context.scene.get("s2c_take"))
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = self.layout, settings_of(context.scene)

@@ -11,6 +11,8 @@ _DATA = (("JSON", "PianoMotion"), ("MANO", "MANO"), ("SMPLX", "SMPL-X"))
 
 
 class S2CTakePanel:
+    """A closed part of the tab, where there is a take."""
+
     bl_parent_id = "S2C_PT_main"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"

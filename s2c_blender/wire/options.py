@@ -3,9 +3,23 @@
 
 import argparse
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from .messages import DEFAULT_STEPS, Compatibility, Prior
+
+
+def prior_values(options: argparse.Namespace) -> dict[str, Any]:
+    """What `add_prior` read, as a Generate message has it; `recording` is not among it."""
+    return {
+        "prior": options.prior,
+        "checkpoint": str(options.checkpoint.absolute()) if options.checkpoint else None,
+        "mano": str(options.mano.absolute()) if options.mano else None,
+        "steps": options.steps,
+        "compatibility": options.compatibility,
+        "draft": options.draft,
+        "on_keys": options.on_keys,
+        "raw": options.raw,
+    }
 
 
 def add_prior(parser: argparse.ArgumentParser) -> None:
