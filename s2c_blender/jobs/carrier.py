@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One job's files on their way to a backend on another machine and back: the piece goes up, clip and sound come down. No bpy."""
+"""One job's files on their way to a backend on another machine and back: what is given goes up, what is made comes down. No bpy."""
 
 import contextlib
 import os
@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..wire.errors import PianoHandsError, write_failed
-from ..wire.messages import Chunk, FileBegins, Finished, Generate, Message, Progress, Received
-from ..wire.transfer import LARGEST_RESULT, LARGEST_UPLOAD, Incoming, Outgoing, bad_transfer
+from ..wire.messages import Chunk, FileBegins, FileRole, Finished, Generate, Message, Progress, Received
+from ..wire.transfer import LARGEST_RESULT, LARGEST_UPLOAD, Incoming, Outgoing, bad_transfer, given_files
 
 SENDING, FETCHING = TRAVELS = ("sending", "fetching")  # stages that are no part of the work
 
@@ -22,15 +22,13 @@ class Carrier:
         self._request = request
         self._send = send
         self._results: dict[str, Incoming] = {}
-        self._upload = Outgoing(Path(request.input), job=request.job, role="input")
-        if self._upload.size > LARGEST_UPLOAD:
-            self._upload.close()
-            size = f"{self._upload.size / 1e6:.0f} MB, and at most {LARGEST_UPLOAD / 1e6:.0f}"
-            raise PianoHandsError(
-                "too-large",
-                f"{Path(request.input).name} has {size} are sent.",
-                "Compress the recording, or cut it.",
-            )
+        self._uploads: list[Outgoing] = []  # one after the other
+        try:
+            for role, path in given_files(request).items():
+                self._uploads.append(_upload(Path(path), request.job, role))
+        except PianoHandsError:
+            self.drop()
+            raise
 
     @property
     def job(self) -> str:
@@ -38,7 +36,7 @@ class Carrier:
 
     def begin(self) -> None:
         """Once the other side has greeted."""
-        self._send(self._upload.begins())
+        self._send(self._uploads[0].begins())
 
     def hear(self, message: Message) -> Message:
         """Answer what belongs to the files; returns what is to be made known. Raises PianoHandsError for what goes wrong."""
@@ -54,24 +52,32 @@ class Carrier:
 
     def drop(self) -> None:
         """Close everything, and remove half files."""
-        self._upload.close()
+        for upload in self._uploads:
+            upload.close()
         for file in self._results.values():
             file.close()
             with contextlib.suppress(OSError):  # it is in place already
                 file.path.unlink(missing_ok=True)
 
     def _go_on(self, message: Received) -> Progress:
-        upload, request = self._upload, self._request
-        if message.role != "input" or message.count != upload.count:
-            raise bad_transfer(f"{message.count} chunks were received of {upload.count}")
+        at = next((index for index, upload in enumerate(self._uploads) if upload.role == message.role), None)
+        if at is None or message.count != self._uploads[at].count:
+            raise bad_transfer(f"{message.count} chunks of {message.role} were received")
+        upload, request = self._uploads[at], self._request
         if not upload.complete:
             self._send(upload.next_chunk())
         else:
             upload.close()
-            sound = Path(request.audio_output).name if request.audio_output else None
-            name = upload.begins().name
-            self._send(replace(request, input=name, output=Path(request.output).name, audio_output=sound, carried=True))
-        return Progress(request.job, SENDING, upload.sent, max(1, upload.size))
+            self._send(self._uploads[at + 1].begins() if at + 1 < len(self._uploads) else self._carried())
+        whole = sum(each.size for each in self._uploads)
+        return Progress(request.job, SENDING, sum(each.sent for each in self._uploads), max(1, whole))
+
+    def _carried(self) -> Generate:
+        """The request as the other side may know it: plain names alone."""
+        request = self._request
+        names: dict[str, str] = {upload.role: upload.begins().name for upload in self._uploads}
+        sound = Path(request.audio_output).name if request.audio_output else None
+        return replace(request, **names, output=Path(request.output).name, audio_output=sound, carried=True)
 
     def _expect(self, message: FileBegins) -> Progress:
         target = self._target(message.role)
@@ -107,3 +113,12 @@ class Carrier:
     def _target(self, role: str) -> Path | None:
         path = {"clip": self._request.output, "sound": self._request.audio_output}.get(role)
         return Path(path) if path else None
+
+
+def _upload(path: Path, job: str, role: FileRole) -> Outgoing:
+    upload = Outgoing(path, job=job, role=role)
+    if upload.size > LARGEST_UPLOAD:
+        upload.close()
+        size = f"{upload.size / 1e6:.0f} MB, and at most {LARGEST_UPLOAD / 1e6:.0f}"
+        raise PianoHandsError("too-large", f"{path.name} has {size} are sent.", "Compress the recording, or cut it.")
+    return upload

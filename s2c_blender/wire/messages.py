@@ -14,7 +14,7 @@ from .errors import PianoHandsError
 from .keyboard import STANDARD_OCTAVE
 
 #: Raised by one whenever a message changes; both sides must say the same number.
-PROTOCOL = 5
+PROTOCOL = 6
 
 #: Of S2C's sampler, DPM-Solver++: the fewest within a degree rms of 1000 steps of DDIM (tests/bench/bench_samplers.py).
 DEFAULT_STEPS = 16
@@ -24,7 +24,8 @@ Prior: TypeAlias = Literal["planner", "s2c"]
 Compatibility: TypeAlias = Literal["none", "reference"]
 #: A note by its onset (seconds) and pitch, with the hand (a `HandSide`) and finger (1-5) that the person wants for it.
 Fixed: TypeAlias = tuple[float, int, int, int]
-FileRole: TypeAlias = Literal["input", "clip", "sound"]  # the piece goes up; clip and sound come down
+#: The piece goes up, and what else the person gave; clip and sound come down.
+FileRole: TypeAlias = Literal["input", "recording", "mano", "clip", "sound"]
 
 _JOB_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

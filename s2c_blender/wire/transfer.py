@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from .errors import PianoHandsError, write_failed
-from .messages import Chunk, FileBegins, FileRole
+from .messages import Chunk, FileBegins, FileRole, Generate
 
 CHUNK_BYTES = 32_768
 LARGEST_UPLOAD = 1_000_000_000  # bytes: more than an hour and a half of a CD's sound
@@ -18,6 +18,16 @@ LARGEST_RESULT = 4_000_000_000  # a day of motion, six hours of sound
 
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')  # on one system or another
 _LONGEST_NAME = 100
+
+
+def given_files(request: Generate) -> dict[FileRole, str]:
+    """The files of the person that a job reads, by the name of their field."""
+    given: tuple[tuple[FileRole, str | None], ...] = (
+        ("input", request.input),
+        ("recording", request.recording),
+        ("mano", request.mano),
+    )
+    return {role: path for role, path in given if path is not None}
 
 
 class Outgoing:
@@ -30,7 +40,7 @@ class Outgoing:
         except OSError as error:
             raise _unreadable(path, error) from error
         self._path, self._job = path, job
-        self._role: FileRole = role
+        self.role: FileRole = role
         self.sent = 0
         self.count = 0  # of chunks
 
@@ -39,7 +49,7 @@ class Outgoing:
         return self.sent >= self.size
 
     def begins(self) -> FileBegins:
-        return FileBegins(self._job, self._role, sendable_name(self._path.name), self.size)
+        return FileBegins(self._job, self.role, sendable_name(self._path.name), self.size)
 
     def next_chunk(self) -> Chunk:
         """While not `complete`. Raises PianoHandsError('no-file')."""
@@ -49,7 +59,7 @@ class Outgoing:
             raise _unreadable(self._path, error) from error
         if not piece:
             raise PianoHandsError("no-file", f"{self._path.name} became shorter while it was sent.", "Try again.")
-        chunk = Chunk(self._job, self._role, self.count, base64.b64encode(piece).decode("ascii"))
+        chunk = Chunk(self._job, self.role, self.count, base64.b64encode(piece).decode("ascii"))
         self.sent += len(piece)
         self.count += 1
         return chunk

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from backend import uploads
+from backend.from_notes import render
+from backend.score import read_midi
 from backend.uploads import Uploads
 from s2c_blender.jobs import client, process
 from s2c_blender.jobs.client import Backend, Died
@@ -19,6 +21,7 @@ from s2c_blender.wire import transfer
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.messages import Chunk, Failed, FileBegins, Finished, Generate, Hello, JobCancelled, Progress, Received, encode
+from s2c_blender.wire.terminal import ProgressBar
 from s2c_blender.wire.transfer import CHUNK_BYTES, Incoming, Outgoing
 from tests import midi_files
 from tests.pure.test_jobs import HELLO, is_a, listen
@@ -78,6 +81,22 @@ def test_a_piece_goes_up_and_clip_and_sound_come_down(far, tmp_path):
     backend.close()
     record = (backend.session / process.EVENTS).read_text()
     assert '"finished"' in record and '"chunk"' not in record
+
+
+def test_a_recording_of_the_piece_goes_up_too(far, tmp_path):
+    near = tmp_path / "near"
+    near.mkdir()
+    piece, recording = midi_files.piece(near / "piece.mid"), near / "take.wav"  # named as what is made there
+    render(read_midi(piece), recording, ProgressBar())
+    backend = far()
+    request = Generate("job1", str(piece), str(near / "take.npz"), recording=str(recording))
+    backend.generate(request)
+    sent = [event for event in listen(backend, is_a(Finished, Failed)) if isinstance(event, Progress) and event.stage == "sending"]
+    made = Clip.load(near / "take.npz").made
+    assert made["recording"] == "take.wav" and abs(made["offset"]) < 0.05
+    whole = piece.stat().st_size + recording.stat().st_size
+    assert {event.total for event in sent} == {whole} and sent[-1].done == whole
+    assert [event.done for event in sent] == sorted(event.done for event in sent)
 
 
 def test_a_second_job_goes_over_the_same_line(far, tmp_path):
