@@ -19,6 +19,7 @@ Index = NDArray[np.intp]
 
 _SOFT = Softness(spread=0.0006, outlier=0.003)
 _MARGIN = 0.0002  # metres from a key at which skin begins to be held off
+_PRESSED = 0.0010  # metres that a finger may be in its own key: its contact is asked for elsewhere
 _QUICK = 0.0015  # metres from frame to frame from which on the way between them counts
 _BEVEL = 0.0025  # metres below a black key's top at which it is as wide as at its base
 _WAYS = np.array([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # out: left, right, up, to the front
@@ -150,7 +151,8 @@ class KeyWalls:
             half = half + widening * np.clip(below, 0, np.float32(_BEVEL))
         aside = x - middles[column]
         room = np.stack([half + aside, half - aside, below, y - np.float32(front)]) + np.float32(_MARGIN)
-        return room, (room > 0.0).all(axis=0) & (key != ends.own[:, :1]) & (key != ends.own[:, 1:])
+        room[2] -= np.float32(_PRESSED) * ((key == ends.own[:, :1]) | (key == ends.own[:, 1:]))
+        return room, (room > 0.0).all(axis=0)
 
 
 def own_keys(targets: Targets) -> Index:
