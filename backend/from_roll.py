@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.kind import is_recording
 from s2c_blender.wire.messages import Generate
-from s2c_blender.wire.notes import Score
+from s2c_blender.wire.notes import Fingering, Score
 
 from . import config
 from .from_notes import Piece, play
@@ -68,18 +67,19 @@ def read_by_s2c(
     models: KeptModel,
     listener: Listener,
     *,
-    hands: NDArray[np.int8] | None = None,
+    fingering: Fingering | None = None,
     between: tuple[float, float] | None = None,
 ) -> Clip:
-    """The motion of the notes, without them; only of the seconds `between`, if given. `hands`: of each note, where known.
+    """The motion of the notes, without them; only of the seconds `between`, if given. `fingering`: of the notes, where known.
 
     Raises PianoHandsError, Cancelled.
     """
+    from .perform.fingering import assign_fingers
     from .perform.hands_split import assign_hands
     from .s2c.config import MODEL_FPS
     from .s2c.note_roll import note_roll
 
     begin, end = between or (0.0, score.duration + _ROOM)
     frames = max(int(np.ceil((end - begin) * MODEL_FPS)), 1)
-    roll = note_roll(score, assign_hands(score) if hands is None else hands, frames=frames, begin=begin)
+    roll = note_roll(score, fingering or assign_fingers(score, assign_hands(score)), frames=frames, begin=begin)
     return generated(roll, request, models, listener, begin=begin)

@@ -138,8 +138,8 @@ class Anew:
         prior = self.recording.sample(listener, around) if self.recording else None
         if self.recording is None and self.request.prior == "s2c":
             asked = replace(self.request, fps=self.clip.fps, octave=self.clip.octave)
-            hands = self.clip.fingering.hand
-            prior = read_by_s2c(self.clip.score, asked, self.models, listener, hands=hands, between=around)
+            known = self.clip.fingering
+            prior = read_by_s2c(self.clip.score, asked, self.models, listener, fingering=known, between=around)
         return regenerate(
             self.clip,
             self.between,

@@ -50,7 +50,7 @@ def sample_windows(
         return schedule.clean(x, v.float(), step)
 
     shape = (model.config.frames, model.config.denoiser.channels)
-    run = Sampler(predict, make_scheduler(sampler, schedule, steps))
+    run = Sampler(predict, make_scheduler(sampler, schedule, steps), model.config.temperature)
     pose = run.run(WindowNoise(seeds), shape, device=device)
     pose, positions = model.in_units(pose.float(), positions.float())
     return Made(pose.cpu(), positions.cpu())

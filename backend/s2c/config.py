@@ -130,6 +130,7 @@ class ModelConfig:
     shared: bool = False
     pose_scaling: Scaling | None = None
     position_scaling: Scaling | None = None
+    temperature: float = 1.0  # of the noise that a take is sampled from
 
     def __post_init__(self) -> None:
         if self.condition not in CONDITIONS:
@@ -143,6 +144,8 @@ class ModelConfig:
         for scaling, width in ((self.pose_scaling, self.denoiser.channels), (self.position_scaling, POSITION_CHANNELS)):
             if scaling is not None and len(scaling.reach) != width:
                 raise ValueError("a scaling of another width")
+        if type(self.temperature) is not float or not 0.0 < self.temperature <= 1.0:
+            raise ValueError(f"a temperature of {str(self.temperature)[:40]}")
         _check_encoder(self.encoder)
 
     @property

@@ -32,6 +32,7 @@ class Sampler:
 
     predict: PredictClean
     scheduler: Scheduler
+    temperature: float = 1.0  # standard deviation of the noise: below 1, takes are nearer to what is usual and to each other
 
     @torch.inference_mode()
     def run(
@@ -40,14 +41,14 @@ class Sampler:
         """`shape`: frames and channels. Returns x0 (2, frames, channels). Raises Cancelled."""
         listening = listening or Listening()
         steps = self.scheduler.steps
-        x = noise.start(*shape).to(device)
+        x = self.temperature * noise.start(*shape).to(device)
         before: Tensor | None = None
         for index, step in enumerate(steps):
             if listening.cancelled():
                 raise Cancelled
             listening.report(index, len(steps))
             clean = self.predict(x, step)
-            drawn = noise.at(step, *shape).to(device) if self.scheduler.noisy and step > 0 else None
+            drawn = self.temperature * noise.at(step, *shape).to(device) if self.scheduler.noisy and step > 0 else None
             x = self.scheduler.step(index, x, clean, before=before, noise=drawn)
             before = clean
             listening.look(step, x)

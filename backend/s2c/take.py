@@ -68,7 +68,7 @@ def sample_take(
     try:
         positions = take.listen(torch.from_numpy(heard), causal=how.causal_alone, joint=how.joint_normalisation)
         schedule = NoiseSchedule.cosine(config.diffusion_steps)
-        sampler = Sampler(take.predict, make_scheduler(settings.sampler, schedule, settings.steps))
+        sampler = Sampler(take.predict, make_scheduler(settings.sampler, schedule, settings.steps), config.temperature)
         noise = SeededNoise(settings.seed, same_start=how.same_start)
         pose = sampler.run(noise, (windows.frames, config.denoiser.channels), device=device.torch, listening=listening)
     finally:

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2c_blender.wire.errors import PianoHandsError
-from s2c_blender.wire.notes import Score
+from s2c_blender.wire.notes import Fingering, Score
 
 from ..data.dataset import Window
+from ..perform.fingering import assign_fingers
 from ..perform.hands_split import assign_hands
 from ..s2c.config import ModelConfig
 from ..s2c.note_roll import note_roll
@@ -51,15 +52,15 @@ class NoteWindow:
 
     def __init__(self, root: Path, frames: int) -> None:
         self._root, self._frames = root, frames
-        self._read: dict[Path, tuple[Score, NDArray[np.int8]]] = {}
+        self._read: dict[Path, tuple[Score, Fingering]] = {}
 
     def cut(self, window: Window) -> Array:
         path = window.recorded.item.midi(self._root)
         if path not in self._read:
             score = read_midi(path)
-            self._read[path] = score, assign_hands(score)
-        score, hands = self._read[path]
-        return note_roll(score, hands, frames=self._frames, begin=window.recorded.start + window.time)
+            self._read[path] = score, assign_fingers(score, assign_hands(score))
+        score, fingering = self._read[path]
+        return note_roll(score, fingering, frames=self._frames, begin=window.recorded.start + window.time)
 
 
 def heard_window(config: ModelConfig, root: Path) -> HeardWindow:

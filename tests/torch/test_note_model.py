@@ -16,12 +16,20 @@ from backend.device import Device  # noqa: E402
 from backend.s2c import checkpoint, take  # noqa: E402
 from backend.s2c.config import DenoiserConfig, ModelConfig, PositionConfig, Scaling, TransformerConfig  # noqa: E402
 from backend.s2c.model import S2CModel  # noqa: E402
-from backend.s2c.note_roll import CHANNELS, FIRST_ROW, LAYERS, MIRROR_PITCH, ROWS, note_roll  # noqa: E402
+from backend.s2c.note_roll import (  # noqa: E402
+    CHANNELS,
+    FINGER_LAYERS,
+    FIRST_ROW,
+    LAYERS,
+    MIRROR_PITCH,
+    ROWS,
+    note_roll,
+)
 from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
 from s2c_blender.wire.hands import HandSide  # noqa: E402
 from s2c_blender.wire.keyboard import LOWEST, Keyboard  # noqa: E402
-from s2c_blender.wire.notes import NoteEvent, Score  # noqa: E402
+from s2c_blender.wire.notes import UNPLAYED, Fingering, NoteEvent, Score  # noqa: E402
 
 CPU = Device(torch.device("cpu"), torch.float32)
 TINY = ModelConfig(
@@ -36,7 +44,14 @@ TINY = ModelConfig(
     position_scaling=Scaling(((0.0, 0.1, 0.8), (0.05, 0.1, 0.8)), (0.3, 0.1, 0.01)),
 )
 NOTES = (NoteEvent(0.1, 0.5, 60, 80), NoteEvent(0.5, 1.2, 66, 100), NoteEvent(0.6, 1.0, 40, 50))
-HANDS = np.array([HandSide.RIGHT, HandSide.RIGHT, HandSide.LEFT], dtype=np.int8)
+
+
+def fingering(notes: tuple[NoteEvent, ...], hands: list[int], fingers: list[int]) -> Fingering:
+    strike, release = (np.array([getattr(note, name) for note in notes]) for name in ("onset", "offset"))
+    return Fingering(np.array(hands, dtype=np.int8), np.array(fingers, dtype=np.int8), strike, release)
+
+
+FINGERS = fingering(NOTES, [HandSide.RIGHT, HandSide.RIGHT, HandSide.LEFT], [1, 4, UNPLAYED])
 
 
 def tiny(seed: int = 0) -> S2CModel:
@@ -45,7 +60,13 @@ def tiny(seed: int = 0) -> S2CModel:
 
 
 def roll(frames: int = 64) -> np.ndarray:
-    return note_roll(Score(NOTES), HANDS, frames=frames)
+    return note_roll(Score(NOTES), FINGERS, frames=frames)
+
+
+def layers(roll: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(2, frames, LAYERS, ROWS) of keys, and (2, frames, FINGER_LAYERS, 5) of fingers."""
+    keys = LAYERS * ROWS
+    return roll[..., :keys].reshape(2, -1, LAYERS, ROWS), roll[..., keys:].reshape(2, -1, FINGER_LAYERS, 5)
 
 
 def test_the_mirror_keeps_the_colours_of_keys_and_the_place_of_its_middle() -> None:
@@ -58,14 +79,22 @@ def test_the_mirror_keeps_the_colours_of_keys_and_the_place_of_its_middle() -> N
 
 
 def test_each_hand_sees_its_own_strikes_and_what_the_other_holds() -> None:
-    cube = roll().reshape(2, 64, LAYERS, ROWS)
-    right, left = cube
+    right, left = layers(roll())[0]
     assert right[3, 0, 60 - FIRST_ROW] == pytest.approx(0.5 + 80 / 254)  # 0.1 s is frame 3
     assert right[4:15, 1, 60 - FIRST_ROW].all() and not right[16:, 1, 60 - FIRST_ROW].any()
     assert right[20, 2, 40 - FIRST_ROW] == 1 and right[20, 1, 40 - FIRST_ROW] == 0
     assert left[18, 0, MIRROR_PITCH - 40 - FIRST_ROW] > 0.5 and left[20, 2, MIRROR_PITCH - 66 - FIRST_ROW] == 1
-    between = note_roll(Score((NoteEvent(0.25, 0.5, 60, 127),)), HANDS[:1], frames=16).reshape(2, 16, LAYERS, ROWS)
+    one = (NoteEvent(0.25, 0.5, 60, 127),)
+    between = layers(note_roll(Score(one), fingering(one, [HandSide.RIGHT], [1]), frames=16))[0]
     assert between[0, 7:9, 0, 60 - FIRST_ROW].tolist() == [0.5, 0.5]  # struck half-way between two frames
+
+
+def test_each_hand_sees_which_of_its_fingers_strikes_and_where() -> None:
+    right, left = layers(roll())[1]
+    assert right[3, 0].argmax() == 0 and right[3, 0, 0] == pytest.approx(0.5 + 80 / 254)
+    assert right[15, 0].argmax() == 3 and right[20, 1].tolist() == [0, 0, 0, 1, 0]
+    assert right[20, 2, 3] == pytest.approx(2 * (66 - FIRST_ROW) / (ROWS - 1) - 1) and right[20, 2, 0] == 0
+    assert not left.any()  # its one note has no finger
 
 
 def test_hands_that_swap_their_notes_swap_their_motion() -> None:
