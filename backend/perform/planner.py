@@ -142,11 +142,13 @@ class Plan:
         prior += setting.manner.drift(take.times)
         prior[..., anatomy.index("thumb1 abduction")] -= wrist_path.FOLD * self.close[frames, None]
         hands = [part.near(take.times[0], take.times[-1]) for part in self.hands]
-        targets = fingertips.fingertip_targets(hands, self.motion, keyboard=setting.keyboard, take=take, lift=setting.manner.lift)
+        targets, free = fingertips.fingertip_targets(
+            hands, self.motion, keyboard=setting.keyboard, take=take, lift=setting.manner.lift
+        )
         targets.upper[:] = self.upper[frames]
         push = enslaving.follow_neighbours(targets, idle_weight=fingertips.IDLE_SPREAD**-2, hover=fingertips.HOVER)
         prior[..., _KNUCKLES] -= push[..., 1:] / enslaving.LEVER
-        fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2])
+        fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2], free)
         return prior[wanted - first :], targets.take(np.arange(wanted - first, take.frames))
 
     def _from(self, first: int) -> int:
