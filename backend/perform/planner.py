@@ -24,7 +24,6 @@ from .targets import Targets
 
 Array = NDArray[np.float64]
 
-_KNUCKLES = [columns.start + 1 for columns in anatomy.FINGER_DOFS[1:]]  # of the long fingers: flexion
 _NEIGHBOURHOOD = 3.0  # seconds beyond which notes do not change what a finger does
 
 
@@ -146,8 +145,9 @@ class Plan:
             hands, self.motion, keyboard=setting.keyboard, take=take, lift=setting.manner.lift
         )
         targets.upper[:] = self.upper[frames]
-        push = enslaving.follow_neighbours(targets, idle_weight=fingertips.IDLE_SPREAD**-2, hover=fingertips.HOVER)
-        prior[..., _KNUCKLES] -= push[..., 1:] / enslaving.LEVER
+        turns = enslaving.follow_neighbours(targets, idle_weight=fingertips.IDLE_SPREAD**-2, hover=fingertips.HOVER)
+        for joint, turn in enumerate(turns, 1):
+            prior[..., [columns.start + joint for columns in anatomy.FINGER_DOFS]] += turn
         fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2], free)
         return prior[wanted - first :], targets.take(np.arange(wanted - first, take.frames))
 
