@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 # is to be seen at the knuckles: the hand goes down and leans with the finger that plays, which holds idle ones back.
 _SHARES = np.array([0.12, 0.26, 0.5, 1.35, 0.4])
 _DOWN, _UP = -0.001, 0.010  # metres at most; near the keys there is no room: what goes lower presses its neighbours
+_KEPT = 0.7  # share of the knuckle's way that the fingertip goes; middle joints move a little against it (Goebl and Palmer 2013)
 _BENT = -0.008  # metres that the knuckle alone goes down at most: the middle joint gives back what the fingertip has no room for
 _KNUCKLE, _MIDDLE = 0.04, 0.025  # metres a fingertip goes for each radian at its knuckle and middle joint, curved as fingers are
 _MIDDLE_Y = 0.03  # where a tilted target is looked at
@@ -34,6 +35,6 @@ def follow_neighbours(targets: Targets, *, idle_weight: float, hover: float) -> 
             beside[..., finger] += away[..., other]
             count[..., finger] += ~idle[..., other]
     follow = np.where(idle, np.clip(_SHARES * beside / np.maximum(count, 1.0), _BENT, _UP), 0.0)
-    push = np.maximum(follow, _DOWN)
+    push = np.maximum(_KEPT * follow, _DOWN)
     targets.height[:] += push
     return -follow / _KNUCKLE, (follow - push) / _MIDDLE
