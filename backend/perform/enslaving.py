@@ -21,20 +21,20 @@ _KNUCKLE, _MIDDLE = 0.04, 0.025  # metres a fingertip goes for each radian at it
 _MIDDLE_Y = 0.03  # where a tilted target is looked at
 
 
-def follow_neighbours(targets: Targets, *, idle_weight: float, hover: float) -> tuple[Array, Array]:
-    """Moves the heights of idle fingers, those with the weight `idle_weight`; `hover`: where they were. Metres.
+def follow_neighbours(targets: Targets, free: Array, *, hover: float) -> tuple[Array, Array]:
+    """Moves the heights of idle fingers, as far as they are `free` (F, H, 5); `hover`: where they were. Metres.
 
     Returns the turns that go with it, flexion of knuckles and of middle joints (F, H, 5) each, radians.
     """
-    idle = targets.height_weight == idle_weight
+    busy = 1.0 - free
     top = np.where((targets.over_black == 0.0) & (targets.on_top > 0.5), BLACK_HEIGHT, 0.0)
-    away = np.where(idle, 0.0, targets.height + targets.tilt * _MIDDLE_Y - top - hover)
+    away = busy * (targets.height + targets.tilt * _MIDDLE_Y - top - hover)
     beside, count = np.zeros_like(away), np.zeros_like(away)
     for finger, neighbours in enumerate(((1,), (2,), (1, 3), (2, 4), (3,))):
         for other in neighbours:
             beside[..., finger] += away[..., other]
-            count[..., finger] += ~idle[..., other]
-    follow = np.where(idle, np.clip(_SHARES * beside / np.maximum(count, 1.0), _BENT, _UP), 0.0)
+            count[..., finger] += busy[..., other]
+    follow = free * np.clip(_SHARES * beside / np.maximum(count, 1.0), _BENT, _UP)
     push = np.maximum(_KEPT * follow, _DOWN)
     targets.height[:] += push
     return -follow / _KNUCKLE, (follow - push) / _MIDDLE

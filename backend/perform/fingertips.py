@@ -2,6 +2,7 @@
 """What each fingertip does over time: lift, strike, rest on its key while it sounds, leave, hover."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,13 +51,18 @@ BLACK_NEAR = BLACK_FRONT + np.array([0.0045, 0.008, 0.008, 0.008, 0.0045])  # sh
 BLACK_FAR = 0.128
 
 
+@dataclass(frozen=True)
+class Freedom:
+    """How free a finger is (F, H, 5), from 1, nothing to do, to 0: to follow its neighbours; to go up and down with its hand."""
+
+    follows: Array
+    rises: Array
+
+
 def fingertip_targets(
     hands: "Sequence[Part]", motion: KeyMotion, *, keyboard: Keyboard, take: "Take", lift: float = 1.0
-) -> tuple[Targets, Array]:
-    """Targets of both hands for every frame of the take, and how free each finger is (F, H, 5): 1 idle, 0 on duty.
-
-    lift: factor of the fingers' lifts.
-    """
+) -> tuple[Targets, Freedom]:
+    """Targets of both hands for every frame of the take, and how free their fingers are. `lift`: factor of the fingers' lifts."""
     targets = Targets.idle(take.frames, take.rate, keyboard)
     for key in motion.curves:
         targets.pressed[:, key] = motion.at_frames(key, take.times)
@@ -64,25 +70,25 @@ def fingertip_targets(
     targets.over_black[:] = 1.0
     targets.height_weight[:] = IDLE_SPREAD**-2
     targets.clearance[:] = CLEARANCE
-    free = np.ones_like(targets.height)
+    freedom = Freedom(np.ones_like(targets.height), np.ones_like(targets.height))
     for part in hands:
         for finger in range(5):
             own = np.flatnonzero(part.finger == finger)
             if len(own):
-                _Fingertip(part, own, targets, free).write(keyboard, take, lift)
-    return targets, free
+                _Fingertip(part, own, targets, freedom).write(keyboard, take, lift)
+    return targets, freedom
 
 
-def rise_with_hands(targets: Targets, raised: Array, free: Array) -> None:
+def rise_with_hands(targets: Targets, raised: Array, rises: Array) -> None:
     """Free fingers hover with their hand: `raised` (F, H) is how far its wrist is above its playing height."""
-    targets.height[:] += free * np.maximum(raised - HOVER, 0.0)[..., None]
+    targets.height[:] += rises * np.maximum(raised - HOVER, 0.0)[..., None]
 
 
 class _Fingertip:
     """One finger of one hand; writes its columns of the targets."""
 
-    def __init__(self, part: "Part", own: NDArray[np.intp], targets: Targets, free: Array) -> None:
-        self.part, self.own, self.tone, self.targets, self.free = part, own, part.tone[own], targets, free
+    def __init__(self, part: "Part", own: NDArray[np.intp], targets: Targets, freedom: Freedom) -> None:
+        self.part, self.own, self.tone, self.targets, self.freedom = part, own, part.tone[own], targets, freedom
         self.column = (part.side, part.finger[own[0]])
         strokes = part.strokes
         self.touch, self.strike, self.up = strokes.touch[own], strokes.strike[own], strokes.up[own]
@@ -129,6 +135,7 @@ class _Fingertip:
             lift = min(lift, FLIGHT * gap * gap)
             # In a run nothing is higher than the peak, since two tones before; in slow music the hand comes down first.
             duty = peak_time - self.tone[k] if self.tone[k] < RUN else self.touch[k] - LEAD + SETTLING
+            prepared = min(peak_time, duty)
             if peak_time - before > 0.30:
                 hover = min(HOVER, 0.6 * lift)
                 rise = max(peak_time - 0.14 - SOFT_RISE * (1.0 - loudness[k]), before + 0.13)
@@ -137,7 +144,8 @@ class _Fingertip:
                 knots.append((rise, hover, 0.0))
                 prepared = max(min(duty, rise), before + 0.13)
                 self._put("height_weight", slice(*np.searchsorted(times, (prepared, self.touch[k]))), PREPARE_SPREAD**-2)
-            self._on_duty(duty, self.up[k], times)
+            self._on_duty(self.freedom.follows, times, prepared, self.up[k])
+            self._on_duty(self.freedom.rises, times, duty, self.up[k])
             fall = self.touch[k] - peak_time
             if fall > 1e-3:
                 knots.append((peak_time, lift, 0.0))
@@ -149,10 +157,10 @@ class _Fingertip:
         frames = slice(*np.searchsorted(times, (time[0], time[-1])))
         self._put("height", frames, np.maximum(hermite(times[frames], time[keep], height[keep], slope[keep]), 0.0))
 
-    def _on_duty(self, begin: float, end: float, times: Array) -> None:
+    def _on_duty(self, freedom: Array, times: Array, begin: float, end: float) -> None:
         frames = slice(*np.searchsorted(times, (begin - SETTLING, end + SETTLING)))
         t, column = times[frames], (frames, *self.column)
-        self.free[column] = np.minimum(self.free[column], np.maximum(ease((begin - t) / SETTLING), ease((t - end) / SETTLING)))
+        freedom[column] = np.minimum(freedom[column], ease(np.maximum(begin - t, t - end) / SETTLING))
 
     def _aim(self, k: int, key: int, keyboard: Keyboard, times: Array) -> None:
         """Sideways and depth wishes: growing during the approach, full on the key, fading after."""

@@ -141,14 +141,14 @@ class Plan:
         prior += setting.manner.drift(take.times)
         prior[..., anatomy.index("thumb1 abduction")] -= wrist_path.FOLD * self.close[frames, None]
         hands = [part.near(take.times[0], take.times[-1]) for part in self.hands]
-        targets, free = fingertips.fingertip_targets(
+        targets, freedom = fingertips.fingertip_targets(
             hands, self.motion, keyboard=setting.keyboard, take=take, lift=setting.manner.lift
         )
         targets.upper[:] = self.upper[frames]
-        turns = enslaving.follow_neighbours(targets, idle_weight=fingertips.IDLE_SPREAD**-2, hover=fingertips.HOVER)
+        turns = enslaving.follow_neighbours(targets, freedom.follows, hover=fingertips.HOVER)
         for joint, turn in enumerate(turns, 1):
             prior[..., [columns.start + joint for columns in anatomy.FINGER_DOFS]] += turn
-        fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2], free)
+        fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2], freedom.rises)
         return prior[wanted - first :], targets.take(np.arange(wanted - first, take.frames))
 
     def _from(self, first: int) -> int:
