@@ -2,7 +2,7 @@
 """What each fingertip does over time: lift, strike, rest on its key while it sounds, leave, hover."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +42,7 @@ LOWEST_LIFT, HIGHEST_LIFT = 0.013, 0.028  # of a fingertip before its strike, th
 EARLIEST_PEAK = 0.32  # seconds before the strike
 SOFT_RISE = 0.16  # seconds that the softest lift takes longer
 RUN = 0.40  # seconds from strike to strike of a hand below which they make a run
+HIGHER = 0.030  # metres by which a finger on duty is higher at most because its hand goes over the other
 SETTLING = 0.12  # seconds over which a free finger, that hovers with its hand, goes on duty
 FLIGHT = 7.5  # m/s2: the height that fits into a gap g between strokes is FLIGHT g^2
 OVERHANG = -0.0008  # metres by which flanks may stand over a white key's edge; the skin is wider than the pads' points
@@ -53,10 +54,12 @@ BLACK_FAR = 0.128
 
 @dataclass(frozen=True)
 class Freedom:
-    """How free a finger is (F, H, 5), from 1, nothing to do, to 0: to follow its neighbours; to go up and down with its hand."""
+    """How free a finger is (F, H, 5), from 1, nothing to do, to 0: to follow its neighbours; to go up and down with its hand;
+    to stay above the other hand."""
 
     follows: Array
     rises: Array
+    stays: Array
 
 
 def fingertip_targets(
@@ -70,7 +73,7 @@ def fingertip_targets(
     targets.over_black[:] = 1.0
     targets.height_weight[:] = IDLE_SPREAD**-2
     targets.clearance[:] = CLEARANCE
-    freedom = Freedom(np.ones_like(targets.height), np.ones_like(targets.height))
+    freedom = Freedom(*(np.ones_like(targets.height) for _ in fields(Freedom)))
     for part in hands:
         for finger in range(5):
             own = np.flatnonzero(part.finger == finger)
@@ -79,9 +82,12 @@ def fingertip_targets(
     return targets, freedom
 
 
-def rise_with_hands(targets: Targets, raised: Array, rises: Array) -> None:
-    """Free fingers hover with their hand: `raised` (F, H) is how far its wrist is above its playing height."""
-    targets.height[:] += rises * np.maximum(raised - HOVER, 0.0)[..., None]
+def rise_with_hands(targets: Targets, raised: Array, over: Array, freedom: Freedom) -> None:
+    """Free fingers hover with their hand: `raised` (F, H) is how far its wrist is above its playing height, `over` how much of
+    that because it goes over the other hand. That much they stay higher on duty, too."""
+    raised = np.maximum(raised - HOVER, 0.0)[..., None]
+    stay = np.minimum(np.minimum(over, HIGHER)[..., None], raised)
+    targets.height[:] += freedom.stays * stay + freedom.rises * (raised - stay)
 
 
 class _Fingertip:
@@ -146,6 +152,7 @@ class _Fingertip:
                 self._put("height_weight", slice(*np.searchsorted(times, (prepared, self.touch[k]))), PREPARE_SPREAD**-2)
             self._on_duty(self.freedom.follows, times, prepared, self.up[k])
             self._on_duty(self.freedom.rises, times, duty, self.up[k])
+            self._on_duty(self.freedom.stays, times, self.touch[k], self.up[k], max(self.touch[k] - peak_time, 0.03))
             fall = self.touch[k] - peak_time
             if fall > 1e-3:
                 knots.append((peak_time, lift, 0.0))
@@ -157,10 +164,11 @@ class _Fingertip:
         frames = slice(*np.searchsorted(times, (time[0], time[-1])))
         self._put("height", frames, np.maximum(hermite(times[frames], time[keep], height[keep], slope[keep]), 0.0))
 
-    def _on_duty(self, freedom: Array, times: Array, begin: float, end: float) -> None:
-        frames = slice(*np.searchsorted(times, (begin - SETTLING, end + SETTLING)))
+    def _on_duty(self, freedom: Array, times: Array, begin: float, end: float, settling: float = SETTLING) -> None:
+        """Not free from `begin` to `end`, going there for `settling` seconds."""
+        frames = slice(*np.searchsorted(times, (begin - settling, end + SETTLING)))
         t, column = times[frames], (frames, *self.column)
-        freedom[column] = np.minimum(freedom[column], ease(np.maximum(begin - t, t - end) / SETTLING))
+        freedom[column] = np.minimum(freedom[column], ease(np.maximum((begin - t) / settling, (t - end) / SETTLING)))
 
     def _aim(self, k: int, key: int, keyboard: Keyboard, times: Array) -> None:
         """Sideways and depth wishes: growing during the approach, full on the key, fading after."""

@@ -148,7 +148,8 @@ class Plan:
         turns = enslaving.follow_neighbours(targets, freedom.follows, hover=fingertips.HOVER)
         for joint, turn in enumerate(turns, 1):
             prior[..., [columns.start + joint for columns in anatomy.FINGER_DOFS]] += turn
-        fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2], freedom.rises)
+        over = wrist_path.raised_over(self.close[frames], self.upper[frames])
+        fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2], over, freedom)
         return prior[wanted - first :], targets.take(np.arange(wanted - first, take.frames))
 
     def _from(self, first: int) -> int:
