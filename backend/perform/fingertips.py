@@ -2,6 +2,7 @@
 """What each fingertip does over time: lift, strike, rest on its key while it sounds, leave, hover."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from s2c_blender.wire.keyboard import (
 )
 
 from . import slides
-from .easing import hermite
+from .easing import ease, hermite
 from .targets import Targets
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ LEAST_WAIT = 0.2  # of the key's way after the damper's falling back, at least
 LOWEST_LIFT, HIGHEST_LIFT = 0.013, 0.028  # of a fingertip before its strike, the softest and the loudest
 EARLIEST_PEAK = 0.32  # seconds before the strike
 SOFT_RISE = 0.16  # seconds that the softest lift takes longer
+RUN = 0.40  # seconds from strike to strike of a hand below which they make a run
+HIGHER = 0.030  # metres by which a finger on duty is higher at most because its hand goes over the other
+SETTLING = 0.12  # seconds over which a free finger, that hovers with its hand, goes on duty
 FLIGHT = 7.5  # m/s2: the height that fits into a gap g between strokes is FLIGHT g^2
 OVERHANG = -0.0008  # metres by which flanks may stand over a white key's edge; the skin is wider than the pads' points
 BLACK_ROOM = 0.0014  # to either side of a black key's middle, for a fingertip's lowest point
@@ -50,10 +54,20 @@ BLACK_NEAR = BLACK_FRONT + np.array([0.0045, 0.008, 0.008, 0.008, 0.0045])  # sh
 BLACK_FAR = 0.128
 
 
+@dataclass(frozen=True)
+class Freedom:
+    """How free a finger is (F, H, 5), from 1, nothing to do, to 0: to follow its neighbours; to go up and down with its hand;
+    to stay above the other hand."""
+
+    follows: Array
+    rises: Array
+    stays: Array
+
+
 def fingertip_targets(
     hands: "Sequence[Part]", motion: KeyMotion, *, keyboard: Keyboard, take: "Take", lift: float = 1.0
-) -> Targets:
-    """Targets of both hands for every frame of the take. `lift`: factor of the fingers' lifts."""
+) -> tuple[Targets, Freedom]:
+    """Targets of both hands for every frame of the take, and how free their fingers are. `lift`: factor of the fingers' lifts."""
     targets = Targets.idle(take.frames, take.rate, keyboard)
     for key in motion.curves:
         targets.pressed[:, key] = motion.at_frames(key, take.times)
@@ -61,25 +75,28 @@ def fingertip_targets(
     targets.over_black[:] = 1.0
     targets.height_weight[:] = IDLE_SPREAD**-2
     targets.clearance[:] = CLEARANCE
+    freedom = Freedom(*(np.ones_like(targets.height) for _ in fields(Freedom)))
     for part in hands:
         for finger in range(5):
             own = np.flatnonzero(part.finger == finger)
             if len(own):
-                _Fingertip(part, own, targets).write(keyboard, take, lift)
-    return targets
+                _Fingertip(part, own, targets, freedom).write(keyboard, take, lift)
+    return targets, freedom
 
 
-def rise_with_hands(targets: Targets, raised: Array) -> None:
-    """Fingers off their keys hover with their hand: `raised` (F, H) is how far its wrist is above its playing height."""
-    idle = targets.height_weight <= PREPARE_SPREAD**-2
-    targets.height[idle] += np.repeat(np.maximum(raised - HOVER, 0.0)[..., None], 5, axis=-1)[idle]
+def rise_with_hands(targets: Targets, raised: Array, over: Array, freedom: Freedom) -> None:
+    """Free fingers hover with their hand: `raised` (F, H) is how far its wrist is above its playing height, `over` how much of
+    that because it goes over the other hand. That much they stay higher on duty, too."""
+    raised = np.maximum(raised - HOVER, 0.0)[..., None]
+    stay = np.minimum(np.minimum(over, HIGHER)[..., None], raised)
+    targets.height[:] += freedom.stays * stay + freedom.rises * (raised - stay)
 
 
 class _Fingertip:
     """One finger of one hand; writes its columns of the targets."""
 
-    def __init__(self, part: "Part", own: NDArray[np.intp], targets: Targets) -> None:
-        self.part, self.own, self.tone, self.targets = part, own, part.tone[own], targets
+    def __init__(self, part: "Part", own: NDArray[np.intp], targets: Targets, freedom: Freedom) -> None:
+        self.part, self.own, self.tone, self.targets, self.freedom = part, own, part.tone[own], targets, freedom
         self.column = (part.side, part.finger[own[0]])
         strokes = part.strokes
         self.touch, self.strike, self.up = strokes.touch[own], strokes.strike[own], strokes.up[own]
@@ -128,13 +145,20 @@ class _Fingertip:
             peak_time = min(peak_time, self.touch[k] - 0.3 * min(gap, 0.1))
             lift = size * (LOWEST_LIFT + (HIGHEST_LIFT - LOWEST_LIFT) * loudness[k])
             lift = min(lift, FLIGHT * gap * gap)
+            # In a run nothing is higher than the peak, since two tones before; in slow music the hand comes down first.
+            duty = peak_time - self.tone[k] if self.tone[k] < RUN else self.touch[k] - LEAD + SETTLING
+            prepared = min(peak_time, duty)
             if peak_time - before > 0.30:
                 hover = min(HOVER, 0.6 * lift)
-                begin = max(peak_time - 0.14 - SOFT_RISE * (1.0 - loudness[k]), before + 0.13)
-                if begin - before > 0.16:
-                    knots.append((before + 0.12 if np.isfinite(before) else begin - 0.2, hover, 0.0))
-                knots.append((begin, hover, 0.0))
-                self._put("height_weight", slice(*np.searchsorted(times, (begin, self.touch[k]))), PREPARE_SPREAD**-2)
+                rise = max(peak_time - 0.14 - SOFT_RISE * (1.0 - loudness[k]), before + 0.13)
+                if rise - before > 0.16:
+                    knots.append((before + 0.12 if np.isfinite(before) else rise - 0.2, hover, 0.0))
+                knots.append((rise, hover, 0.0))
+                prepared = max(min(duty, rise), before + 0.13)
+                self._put("height_weight", slice(*np.searchsorted(times, (prepared, self.touch[k]))), PREPARE_SPREAD**-2)
+            self._on_duty(self.freedom.follows, times, prepared, self.up[k])
+            self._on_duty(self.freedom.rises, times, duty, self.up[k])
+            self._on_duty(self.freedom.stays, times, self.touch[k], self.up[k], max(self.touch[k] - peak_time, 0.03))
             fall = self.touch[k] - peak_time
             if fall > 1e-3:
                 knots.append((peak_time, lift, 0.0))
@@ -145,6 +169,12 @@ class _Fingertip:
         keep = np.concatenate([[True], np.diff(time) > 1e-6])
         frames = slice(*np.searchsorted(times, (time[0], time[-1])))
         self._put("height", frames, np.maximum(hermite(times[frames], time[keep], height[keep], slope[keep]), 0.0))
+
+    def _on_duty(self, freedom: Array, times: Array, begin: float, end: float, settling: float = SETTLING) -> None:
+        """Not free from `begin` to `end`, going there for `settling` seconds."""
+        frames = slice(*np.searchsorted(times, (begin - settling, end + SETTLING)))
+        t, column = times[frames], (frames, *self.column)
+        freedom[column] = np.minimum(freedom[column], ease(np.maximum((begin - t) / settling, (t - end) / SETTLING)))
 
     def _aim(self, k: int, key: int, keyboard: Keyboard, times: Array) -> None:
         """Sideways and depth wishes: growing during the approach, full on the key, fading after."""

@@ -24,7 +24,6 @@ from .targets import Targets
 
 Array = NDArray[np.float64]
 
-_KNUCKLES = [columns.start + 1 for columns in anatomy.FINGER_DOFS[1:]]  # of the long fingers: flexion
 _NEIGHBOURHOOD = 3.0  # seconds beyond which notes do not change what a finger does
 
 
@@ -142,11 +141,15 @@ class Plan:
         prior += setting.manner.drift(take.times)
         prior[..., anatomy.index("thumb1 abduction")] -= wrist_path.FOLD * self.close[frames, None]
         hands = [part.near(take.times[0], take.times[-1]) for part in self.hands]
-        targets = fingertips.fingertip_targets(hands, self.motion, keyboard=setting.keyboard, take=take, lift=setting.manner.lift)
+        targets, freedom = fingertips.fingertip_targets(
+            hands, self.motion, keyboard=setting.keyboard, take=take, lift=setting.manner.lift
+        )
         targets.upper[:] = self.upper[frames]
-        push = enslaving.follow_neighbours(targets, idle_weight=fingertips.IDLE_SPREAD**-2, hover=fingertips.HOVER)
-        prior[..., _KNUCKLES] -= push[..., 1:] / enslaving.LEVER
-        fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2])
+        turns = enslaving.follow_neighbours(targets, freedom.follows, hover=fingertips.HOVER)
+        for joint, turn in enumerate(turns, 1):
+            prior[..., [columns.start + joint for columns in anatomy.FINGER_DOFS]] += turn
+        over = wrist_path.raised_over(self.close[frames], self.upper[frames])
+        fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2], over, freedom)
         return prior[wanted - first :], targets.take(np.arange(wanted - first, take.frames))
 
     def _from(self, first: int) -> int:

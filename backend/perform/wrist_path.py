@@ -155,11 +155,19 @@ def give_way(wrists: Array, *, rate: float) -> tuple[Array, Array]:
 
     close = even(_widened(ease(close), len(kernel) // 2))
     upper = even(_upper(close, even(between[:, 1]), rate))
-    for side, sign in ((HandSide.RIGHT, 1.0), (HandSide.LEFT, -1.0)):
-        over = close * sign * upper
-        wrists[:, side, 1] += _OVER_BY[0] * over
-        wrists[:, side, 2] += _OVER_BY[1] * np.maximum(over, 0.0)
+    wrists[..., 1] += _OVER_BY[0] * _over(close, upper)
+    wrists[..., 2] += raised_over(close, upper)
     return close, upper
+
+
+def raised_over(close: Array, upper: Array) -> Array:
+    """(F, H) metres by which a wrist is higher because it goes over the other; close, upper: what `give_way` returned."""
+    return _OVER_BY[1] * np.maximum(_over(close, upper), 0.0)
+
+
+def _over(close: Array, upper: Array) -> Array:
+    """(F, H) how much each hand goes over, from 1 to -1."""
+    return (close * upper)[:, None] * np.where(np.array(HandSide) == HandSide.RIGHT, 1.0, -1.0)
 
 
 def _widened(values: Array, by: int) -> Array:

@@ -100,6 +100,22 @@ def test_a_finger_is_highest_about_one_tone_before_it_strikes() -> None:
     assert 0.25 < note.onset - highest < 0.5  # tones are 0.5 s apart; preparation takes 0.4 s at most
 
 
+def test_in_a_run_no_finger_is_higher_than_its_lift_though_its_hand_was() -> None:
+    tone = 0.25
+    played = [
+        (NoteEvent(2.0 + tone * k, 2.2 + tone * k, pitch, 70, RIGHT), finger)
+        for k, (pitch, finger) in enumerate(((60, 1), (62, 2), (64, 3), (65, 4)))
+    ]
+    plan = _plan((NoteEvent(0.0, 0.3, 60, 70, RIGHT), 1), *played)
+    _, targets = plan.section(0, plan.frames)
+    times = np.arange(plan.frames) / 60 - 1.0
+    assert np.ptp(plan.wrists[(times > 0.3) & (times < 2.0), RIGHT, 2]) > 0.015  # the hand breathes in the rest
+    for note, finger in played[1:]:
+        watched = (times > note.onset - 2.0 * tone) & (times < note.onset)
+        highest = times[watched][np.argmax(targets.height[watched, RIGHT, finger - 1])]
+        assert 0.7 <= (note.onset - highest) / tone <= 1.3
+
+
 def test_fingers_that_overlap_are_pushed_apart() -> None:
     skeleton = plain_skeleton()
     dofs = playing_posture(skeleton).dofs[None].copy()
