@@ -284,7 +284,6 @@ def _clothe(armature: bpy.types.Object, make: Make, names: dict[str, str], joint
     turn = Matrix.Rotation(np.radians(make.turned), 4, "Z")
     ob.matrix_parent_inverse = armature.matrix_world.inverted() @ turn
     ob.modifiers.new("Armature", "ARMATURE").object = armature
-    ob["s2c_hand"] = "both"
 
 
 def _hand_mesh(make: Make, names: dict[str, str], side: HandSide) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:

@@ -278,7 +278,7 @@ def _hand_points(evaluated: bpy.types.Object) -> HandPoints:
         raise PianoHandsError("bad-scene", f"The hand mesh {evaluated.name} has no faces.", "Measure a mesh with a surface.")
     points = HandPoints(np.unique(corner_vertex), corner_vertex.astype(np.intp), face_start.astype(np.intp))
     names = [group.name for group in evaluated.vertex_groups]
-    side = str(evaluated["s2c_hand"])
+    side = str(evaluated.original["s2c_hand"])
     weights = points.gather(vertex_weights(mesh, len(names)))
     named = evaluated.original.get(FINGERS)
     told = {str(name): int(finger) for name, finger in named.items()} if named else None
