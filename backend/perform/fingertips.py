@@ -36,6 +36,7 @@ FAR_SPREAD = 0.03  # sideways at the beginning of the approach
 DEPTH_SPREAD = 0.002  # in depth,
 DEEP_SPREAD = 0.006  # and where the hand has to be further in
 LEAD = 0.25  # seconds before the strike at which a finger begins to make for its key
+LEAVING = 0.06  # seconds after it in which a finger lets go of its key's place; less where the next one comes soon
 LOWEST_LIFT, HIGHEST_LIFT = 0.013, 0.028  # of a fingertip before its strike, the softest and the loudest
 EARLIEST_PEAK = 0.32  # seconds before the strike
 SOFT_RISE = 0.16  # seconds that the softest lift takes longer
@@ -142,19 +143,20 @@ class _Fingertip:
     def _aim(self, k: int, key: int, keyboard: Keyboard, times: Array) -> None:
         """Sideways and depth wishes: growing during the approach, full on the key, fading after."""
         before = self.up[k - 1] if k else -np.inf
-        lead = min(LEAD, max(self.touch[k] - before, 0.03))
+        lead = min(LEAD, max(self.touch[k] - before - _leaving(self.touch[k] - before), 0.02))
         begin, arrive = self.touch[k] - lead, self.touch[k] - min(0.02, 0.3 * lead)
         freed = self._hand_freed(k, keyboard)
         if freed > begin:
             begin = min(freed, self.touch[k] - 0.02)
             arrive = self.touch[k] - 0.2 * (self.touch[k] - begin)
         after = self.touch[k + 1] if k + 1 < len(self.own) else np.inf
-        gone = min(self.up[k] + 0.06, after - 0.6 * min(LEAD, max(after - self.up[k], 0.0)))
-        gone = max(gone, self.up[k])
+        gone = self.up[k] + _leaving(after - self.up[k])
         frames = slice(*np.searchsorted(times, (begin, gone)))
         t = times[frames]
-        away = np.clip(np.maximum((arrive - t) / max(arrive - begin, 1e-3), (t - self.up[k]) / 0.06), 0.0, 1.0)
-        spread = SIDE_SPREAD * (FAR_SPREAD / SIDE_SPREAD) ** np.sqrt(away)
+        still, left = (arrive - t) / max(arrive - begin, 1e-3), (t - self.up[k]) / LEAVING
+        away = np.clip(np.maximum(still, left), 0.0, 1.0)
+        # A finger leaves upwards, then sideways.
+        spread = SIDE_SPREAD * (FAR_SPREAD / SIDE_SPREAD) ** np.where(left > 0.0, away, np.sqrt(away))
         black = bool(keyboard.black[key])
         edges = _black_edges(keyboard, key) if black else _white_edges(keyboard, key)
         for name, edge in zip(("x_low", "x_high", "tail_low", "tail_high"), edges, strict=True):
@@ -205,6 +207,11 @@ class _Fingertip:
         self._put("over_black", frames, 0.0)
         self._put("clearance", frames, -np.inf)
         self._put("height_weight", frames, CONTACT_SPREAD**-2)
+
+
+def _leaving(gap: float) -> float:
+    """Seconds that a finger still keeps to the key it has left, if it has `gap` seconds to the next one."""
+    return min(LEAVING, 0.4 * max(gap, 0.0))
 
 
 def _black_edges(keyboard: Keyboard, key: int) -> tuple[float, float, float, float]:

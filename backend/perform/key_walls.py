@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keys are solid: the skin of each finger's end stays out of every key but the one that the finger presses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,29 +19,34 @@ Index = NDArray[np.intp]
 
 _SOFT = Softness(spread=0.0006, outlier=0.003)
 _MARGIN = 0.0002  # metres from a key at which skin begins to be held off
+_PRESSED = 0.0010  # metres that a finger may be in its own key: its contact is asked for elsewhere
+_QUICK = 0.0015  # metres from frame to frame from which on the way between them counts
 _BEVEL = 0.0025  # metres below a black key's top at which it is as wide as at its base
 _WAYS = np.array([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # out: left, right, up, to the front
 
 
 @dataclass(frozen=True)
 class _Ends:
-    """M finger ends: frame, hand and finger (M,) each, the key `own` that it presses, and its skin (M, 3, Q)."""
+    """M finger ends: frame, hand and finger (M,) each, the keys `own` (M, 2) that it may press, the keys' shares of their travel
+    `pressed` (M, 88), and its skin (M, 3, Q)."""
 
     frame: Index
     hand: Index
     finger: Index
     own: Index
+    pressed: Array
     skin: Single
 
     def take(self, chosen: NDArray) -> "_Ends":
-        return _Ends(self.frame[chosen], self.hand[chosen], self.finger[chosen], self.own[chosen], self.skin[chosen])
+        return _Ends(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 class KeyWalls:
     """The keys of one keyboard, and the skin of a pair of hands."""
 
-    def __init__(self, skeleton: HandSkeleton, keyboard: Keyboard) -> None:
-        self.keyboard = keyboard
+    def __init__(self, skeleton: HandSkeleton, keyboard: Keyboard, frames: int) -> None:
+        """frames: of each window; between two of them there is motion, too."""
+        self.keyboard, self.frames = keyboard, frames
         share = skeleton.skin_share[..., None]
         # Of a point's way from the last joint the part that turns with the last phalanx, and with the middle one: (H, 5, 3, Q).
         self._last, self._middle = (np.swapaxes(skeleton.skin * part, -1, -2).astype(np.float32) for part in (share, 1.0 - share))
@@ -53,12 +58,46 @@ class KeyWalls:
         joint = posed.joints[..., 2, :]
         which = np.nonzero((joint[..., 2] < BLACK_HEIGHT + self._size) & (joint[..., 1] > -self._size))
         height = self._skin(posed, which, slice(2, 3))[:, 0].min(axis=-1)
-        low = (height < _MARGIN) | ((height < BLACK_HEIGHT + _MARGIN) & (joint[which][:, 1] > BLACK_FRONT - self._size))
+        among = (height < BLACK_HEIGHT + _MARGIN) & (joint[which][:, 1] > BLACK_FRONT - self._size)
+        self._between_frames(posed, targets, own, tuple(index[among] for index in which), system)
+        low = (height < _MARGIN) | among
         which = frame, hand, finger = which[0][low], which[1][low], which[2][low]
-        ends = _Ends(frame, hand, finger, own[which], self._skin(posed, which, slice(0, 3)))
-        self._hold_off(posed, targets.pressed, ends.take(height[low] < _MARGIN), system, black=False)
-        among = ends.skin[:, 1].max(axis=-1) > BLACK_FRONT - _MARGIN
-        self._hold_off(posed, targets.pressed, ends.take(among), system, black=True)
+        mine = np.repeat(own[which][:, None], 2, axis=1)
+        ends = _Ends(frame, hand, finger, mine, targets.pressed[frame], self._skin(posed, which, slice(0, 3)))
+        self._hold_off(posed, ends.take(height[low] < _MARGIN), system, black=False)
+        self._hold_off(posed, ends.take(ends.skin[:, 1].max(axis=-1) > BLACK_FRONT - _MARGIN), system, black=True)
+
+    def _between_frames(
+        self, posed: kinematics.Posed, targets: Targets, own: Index, among: tuple[Index, ...], system: System
+    ) -> None:
+        """Halfway from frame to frame: what passes a black key's edge must not cut the corner. Both frames give way.
+
+        among: frame, hand and finger (M,) each of the ends that are among the black keys.
+        """
+        count = len(posed.wrist)
+        begins = np.concatenate([among[0] - 1, among[0]])
+        inside = (begins >= 0) & (begins % self.frames != self.frames - 1)
+        place = np.concatenate([5 * among[1] + among[2]] * 2) * count + begins
+        end, frame = np.divmod(np.unique(place[inside]), count)
+        hand, finger = np.divmod(end, 5)
+        here, there = (self._skin(posed, (frame + step, hand, finger), slice(0, 3)) for step in (0, 1))
+        quick = np.abs(there[:, :, 0] - here[:, :, 0]).max(axis=-1, initial=0.0) > _QUICK
+        frame, hand, finger, here, there = frame[quick], hand[quick], finger[quick], here[quick], there[quick]
+        mine = np.stack([own[frame, hand, finger], own[frame + 1, hand, finger]], axis=-1)
+        pressed = 0.5 * (targets.pressed[frame] + targets.pressed[frame + 1])
+        halfway = _Ends(frame, hand, finger, mine, pressed, np.float32(0.5) * (here + there))
+        if not len(frame):
+            return
+        # As a whole, the shortest way out: single points would be pushed to both sides.
+        room, inside = self._room(halfway, black=True)
+        through = np.where(inside, room, np.float32(0.0))  # (4, M, Q)
+        way = through.max(axis=-1).argmin(axis=0)
+        through = through[way, np.arange(len(way))]
+        point, short = through.argmax(axis=-1), through.max(axis=-1)
+        met = np.flatnonzero(short > 0.0)
+        for step, skin in ((0, here), (1, there)):
+            giving = replace(halfway, frame=frame + step, skin=skin).take(met)
+            self._push(posed, giving, point[met], _WAYS[way[met]], short[met], system)
 
     def _skin(self, posed: kinematics.Posed, which: tuple[Index, ...], axes: slice) -> Single:
         """(M, axes, Q): coordinates of the skin of M finger ends (frame, hand, finger)."""
@@ -67,28 +106,33 @@ class KeyWalls:
         skin += posed.turns[frame, hand, finger, 1][:, axes].astype(np.float32) @ self._middle[hand, finger]
         return skin + posed.joints[frame, hand, finger, 2][:, axes, None].astype(np.float32)
 
-    def _hold_off(self, posed: kinematics.Posed, pressed: Array, ends: _Ends, system: System, *, black: bool) -> None:
+    def _hold_off(self, posed: kinematics.Posed, ends: _Ends, system: System, *, black: bool) -> None:
         """The deepest point of each finger end in each way that leads out of white (black) keys."""
         if not len(ends.frame):
             return
-        key, room = self._room(pressed, ends, black)
+        room, inside = self._room(ends, black)
         way = room.argmin(axis=0)
-        depth = np.take_along_axis(room, way[None], axis=0)[0] + np.float32(_MARGIN)
-        depth[key == ends.own[:, None]] = -1.0
-        for out, direction in enumerate(_WAYS):
+        depth = np.where(inside, room.min(axis=0), np.float32(-1.0))
+        for out in range(len(_WAYS)):
             along = np.where(way == out, depth, np.float32(-1.0))
             point = along.argmax(axis=-1)
             deepest = np.take_along_axis(along, point[:, None], axis=-1)[:, 0]
             met = np.flatnonzero(deepest > 0.0)
-            if not len(met):
-                continue
-            where, point = (ends.frame[met], ends.hand[met], ends.finger[met]), point[met]
-            place = ends.skin[met, :, point].astype(float)
-            change = kinematics.jacobian_at(posed, where, place, self._link[ends.hand[met], ends.finger[met], point])
-            _SOFT.add(system, where[:2], direction @ change, -deepest[met].astype(float))
+            self._push(posed, ends.take(met), point[met], _WAYS[out], deepest[met], system)
 
-    def _room(self, pressed: Array, ends: _Ends, black: bool) -> tuple[Index, Single]:
-        """The key in whose column each point lies (M, Q), and how far it is in from its four sides (4, M, Q), in order of _WAYS."""
+    def _push(self, posed: kinematics.Posed, ends: _Ends, point: Index, way: Array, short: Single, system: System) -> None:
+        """Finger ends give way by `short` (M,) in directions `way` (M, 3) or (3,), where `point` (M,) of their skin is."""
+        if not len(point):
+            return
+        place = ends.skin[np.arange(len(point)), :, point].astype(float)
+        link = self._link[ends.hand, ends.finger, point]
+        change = kinematics.jacobian_at(posed, (ends.frame, ends.hand, ends.finger), place, link)
+        rows = (np.broadcast_to(way, place.shape)[:, None] @ change)[:, 0]
+        _SOFT.add(system, (ends.frame, ends.hand), rows, -short.astype(float))
+
+    def _room(self, ends: _Ends, black: bool) -> tuple[Single, NDArray[np.bool_]]:
+        """How far each point is in from the four sides (4, M, Q), in order of _WAYS, of the key in whose column it lies, with a
+        margin; and whether it is inside one (M, Q) that its finger has no business in."""
         board, (x, y, z) = self.keyboard, np.moveaxis(ends.skin, 1, 0)
         keys = np.flatnonzero(board.black == black)
         middles = board.x[keys].astype(np.float32)
@@ -99,14 +143,16 @@ class KeyWalls:
             column = np.clip(np.rint((x - middles[0]) / np.float32(board.white_pitch)).astype(np.intp), 0, len(middles) - 1)
         key, first = keys[column], keys[0]
         front, top = board.front[first], np.float32(board.top[first])
-        slope = (pressed[ends.frame[:, None], key] * (board.dip[first] / (BALANCE_Y - front))).astype(np.float32)
+        slope = (np.take_along_axis(ends.pressed, key, axis=1) * (board.dip[first] / (BALANCE_Y - front))).astype(np.float32)
         below = top - slope * (np.float32(BALANCE_Y) - y) - z
         half = np.float32(board.half_width[first])
         if black:
             widening = np.float32(0.5 * board.scale * (BLACK_WIDTH_BASE - BLACK_WIDTH_TOP) / _BEVEL)
             half = half + widening * np.clip(below, 0, np.float32(_BEVEL))
         aside = x - middles[column]
-        return key, np.stack([half + aside, half - aside, below, y - np.float32(front)])
+        room = np.stack([half + aside, half - aside, below, y - np.float32(front)]) + np.float32(_MARGIN)
+        room[2] -= np.float32(_PRESSED) * ((key == ends.own[:, :1]) | (key == ends.own[:, 1:]))
+        return room, (room > 0.0).all(axis=0)
 
 
 def own_keys(targets: Targets) -> Index:

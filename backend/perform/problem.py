@@ -82,7 +82,7 @@ class Problem:
         self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
         self.swing, self.last_step = np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
         self.collisions = Collisions(skeleton, Softness(settings.collision, settings.outlier))
-        self.walls = KeyWalls(skeleton, self.targets.keyboard)
+        self.walls = KeyWalls(skeleton, self.targets.keyboard, self.frames)
         self.own = own_keys(self.targets)
         self.on_black = (self.targets.on_top > 0.5) & np.isinf(self.targets.clearance)  # presses a black key
 
