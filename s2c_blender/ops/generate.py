@@ -199,11 +199,16 @@ def put_into_scene(scene: bpy.types.Scene, clip: Clip, clip_path: Path, audio_pa
     settings = settings_of(scene)
     with _shown(scene):
         build_stage(clip, clip_path, audio_path=audio_path, scene=scene)
-        chosen = settings.character is not None and settings.character.name == clip.skeleton
-        own_map = Path(bpy.path.abspath(settings.character_map)) if chosen and settings.character_map else None
         seated, error = settings.character_seated, settings.character_error / 1000
-        play_again(scene, clip, clip_path, own_map=own_map, seated=seated, error=error)
+        play_again(scene, clip, clip_path, own_map=own_map(scene, clip.skeleton), seated=seated, error=error)
     list_notes(scene, clip)
+
+
+def own_map(scene: bpy.types.Scene, character: str) -> Path | None:
+    """The file of bones that the person gave for the character of that name."""
+    settings = settings_of(scene)
+    chosen = settings.character is not None and settings.character.name == character
+    return Path(bpy.path.abspath(settings.character_map)) if chosen and settings.character_map else None
 
 
 def in_the_way(scene: bpy.types.Scene) -> list[str]:

@@ -87,12 +87,19 @@ def cut(curve: bpy.types.FCurve, first: float, last: float) -> None:
     _with_keys(inside, held).write(curve)
 
 
-def replace_span(curve: bpy.types.FCurve, keys: Keys) -> None:
-    """Put linear `keys` in place of all between the first and the last of them."""
+def replace_span(curve: bpy.types.FCurve, keys: Keys, *, beside: float = 0.0) -> None:
+    """Put linear `keys` in place of all between the first and the last of them.
+
+    beside: frames before and after which the curve has to be as it was, where a straight line led from farther off.
+    """
     points = Points.of(curve)
     frames = points.co[:, 0]
-    outside = (frames < keys.frames[0] - _NEAR) | (frames > keys.frames[-1] + _NEAR)
-    _with_keys(points.take(outside), keys).write(curve)
+    first, last = keys.frames[0], keys.frames[-1]
+    edges = [edge for edge in (first - beside, last + beside) if beside and frames[0] < edge < frames[-1]]
+    edges = [edge for edge in edges if np.abs(frames - edge).min() > _NEAR]
+    held = Keys(np.array(edges), np.array([curve.evaluate(edge) for edge in edges]))
+    outside = (frames < first - _NEAR) | (frames > last + _NEAR)
+    _with_keys(_with_keys(points.take(outside), keys), held).write(curve)
 
 
 def _with_keys(points: Points, keys: Keys) -> Points:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A take on a character: rotations of its own bones, or of its animator's controls, in an action of the take's own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Quaternion
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..motion import arm_reach, gaze, rotation
@@ -19,6 +21,8 @@ from ..wire.clip import Clip
 from ..wire.hands import PARENTS, HandSide
 from . import seat
 from .action import Channel, Keys, curves_of, lay_over, take_off, write_curves
+from .action_edit import replace_span
+from .bone_values import ROTATIONS, as_quaternion, channel_path, in_mode
 from .character import Placed, placed, read_rig
 from .contact_posing import bones_over_time
 from .marks import is_ours
@@ -33,7 +37,6 @@ _CONTACT_MARGIN = 0.02  # seconds around a contact in which every key is kept
 _BONES_IN_CHAIN = 6  # from the spine to the fingertip, as far as each adds to the error there
 #: Metres from a bone to the fingertips of a usual body.
 _LEVERS = {"spine": 1.0, "clavicle": 0.85, "upper_arm": 0.7, "forearm": 0.45, "wrist": 0.2}
-_ROTATIONS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,39 @@ def bake(
     return BakeReport(action.name, sum(len(keys.frames) for keys in baking.channels.values()), baking.short)
 
 
+def bake_changes(
+    scene: bpy.types.Scene,
+    armature: bpy.types.Object,
+    bone_map: BoneMap,
+    hands: CharacterHands,
+    clip: Clip,
+    *,
+    changed: NDArray[np.bool_],
+    error: float = 0.0,
+) -> list[tuple[HandSide, float, float, float]]:
+    """Bring frames of another clip of the take onto the armature that plays it; returns `BakeReport.short` of them.
+
+    changed: (T, 2) frames and hands that differ. Torso and legs stay as they are, and so does every key elsewhere.
+    """
+    curves = {(curve.data_path, curve.array_index): curve for curve in curves_of(armature)}
+    short: list[tuple[HandSide, float, float, float]] = []
+    for side in HandSide:
+        frames = np.flatnonzero(changed[:, side])
+        if not len(frames):
+            continue
+        baking = _Baking(scene, armature, bone_map, hands, clip, slice(int(frames[0]), int(frames[-1]) + 1), curves)
+        baking.arm(side)
+        baking.fingers(side)
+        if error > 0.0:
+            baking.thin_out(clip, error)
+        for (path, index, _), keys in baking.channels.items():
+            curve = curves.get((path, index))
+            if curve is not None and len(keys.frames) > 1:
+                replace_span(curve, keys, beside=rate(scene) / clip.rate)
+        short += baking.short
+    return short
+
+
 def remove_bake(armature: bpy.types.Object) -> None:
     """Take the take off the armature: its bones are at rest where nothing else moves them."""
     data = armature.animation_data
@@ -86,18 +122,28 @@ def remove_bake(armature: bpy.types.Object) -> None:
 
 
 class _Baking:
-    """The channels of one take, on their way. Motion of a bone: from its rest in the armature's space (metres) to the world."""
+    """The channels of one take, on their way. Motion of a bone: from its rest in the armature's space (metres) to the world.
+
+    span: frames of the clip. there: curves of the take that these frames go on from.
+    """
 
     def __init__(
-        self, scene: bpy.types.Scene, armature: bpy.types.Object, bone_map: BoneMap, hands: CharacterHands, clip: Clip
+        self,
+        scene: bpy.types.Scene,
+        armature: bpy.types.Object,
+        bone_map: BoneMap,
+        hands: CharacterHands,
+        clip: Clip,
+        span: slice = slice(None),
+        there: Mapping[tuple[str, int], bpy.types.FCurve] = MappingProxyType({}),
     ) -> None:
-        self.armature, self.map, self.hands = armature, bone_map, hands
+        self.armature, self.map, self.hands, self.there = armature, bone_map, hands, there
         self.stand: Placed = placed(armature)
         self.rig: Rig = read_rig(armature, scale=self.stand.scale)
-        self.frames = frame_at(scene, 0.0) + clip.times * rate(scene)
-        self.times, self.rate = clip.times, clip.rate
+        self.times, self.rate = clip.times[span], clip.rate
+        self.frames = frame_at(scene, 0.0) + self.times * rate(scene)
         self.pedal = clip.score.pedal
-        joints, turned = forward(hands.skeleton, clip.rotation.astype(float), clip.translation.astype(float))
+        joints, turned = forward(hands.skeleton, clip.rotation[span].astype(float), clip.translation[span].astype(float))
         self.wrist = joints[:, :, 0]  # (T, 2, 3)
         self.turned = rotation.multiply(turned, rotation.from_matrix(hands.fit)[None])  # (T, 2, 16, 4)
         self.channels: dict[Channel, Keys] = {}
@@ -257,9 +303,19 @@ class _Baking:
 
     def _rotate(self, bone: str, local: Array) -> None:
         mode = self.armature.pose.bones[bone].rotation_mode
+        name = ROTATIONS.get(mode, "rotation_euler")
+        before = self._before(bone, name)
         local = rotation.continuous(local)
-        local = -local if local[0, 0] < 0.0 else local
-        self._write(bone, _ROTATIONS.get(mode, "rotation_euler"), _in_mode(local, mode))
+        local = -local if local[0] @ as_quaternion(before, mode) < 0.0 else local
+        self._write(bone, name, in_mode(local, mode, before))
+
+    def _before(self, bone: str, name: str) -> Array | None:
+        """What the curves from which these frames go on have at the first of them."""
+        path = channel_path(bone, name)
+        if (path, 0) not in self.there:
+            return None
+        ways = (self.there.get((path, index)) for index in range(len(getattr(self.armature.pose.bones[bone], name))))
+        return np.array([curve.evaluate(float(self.frames[0])) if curve is not None else 0.0 for curve in ways])
 
     def _carry(self, bone: str, moved: Moved) -> None:
         """Place and turn of a bone that moves freely."""
@@ -311,7 +367,7 @@ class _Baking:
         return 0.5 * share / lever  # a quaternion's parts change half as fast as the angle
 
     def _write(self, bone: str, name: str, values: Array) -> None:
-        path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].{name}'
+        path = channel_path(bone, name)
         for index in range(values.shape[1]):
             self.channels[(path, index, bone)] = Keys(self.frames[: len(values)], values[:, index])
 
@@ -325,20 +381,3 @@ def _at_rest(pose: bpy.types.PoseBone) -> bool:
         max(abs(a - b) for ours, rest in zip(pose.matrix_basis, Matrix(), strict=True) for a, b in zip(ours, rest, strict=True))
         < 1e-4
     )
-
-
-def _in_mode(local: Array, mode: str) -> Array:
-    """Quaternions (T, 4) as values of a bone's rotation in its own mode, without jumps."""
-    if mode == "QUATERNION":
-        return local
-    if mode == "AXIS_ANGLE":
-        vector = rotation.to_axis_angle(local)
-        angle = np.linalg.norm(vector, axis=-1, keepdims=True)
-        return np.concatenate([angle, np.where(angle > 1e-9, vector / np.maximum(angle, 1e-9), [0.0, 1.0, 0.0])], axis=-1)
-    angles = np.empty((len(local), 3))
-    before = None
-    for frame, quaternion in enumerate(local.tolist()):
-        euler = Quaternion(quaternion).to_euler(mode, before) if before else Quaternion(quaternion).to_euler(mode)
-        angles[frame] = euler
-        before = euler
-    return angles

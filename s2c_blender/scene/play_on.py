@@ -11,10 +11,11 @@ import bpy
 from ..motion.bone_map import BoneMap
 from ..motion.character_hand import CharacterHands
 from ..wire.clip import Clip
-from . import seat
+from ..wire.hands import HandSide
+from . import refinger, seat
 from .character import even_scale, find_map, mark_meshes, placed, read_hands
 from .character_bake import TAKE as ON_ARMATURE
-from .character_bake import BakeReport, bake, remove_bake
+from .character_bake import BakeReport, bake, bake_changes, remove_bake
 from .marks import is_ours
 from .stage import HANDS, TAKE
 
@@ -103,6 +104,29 @@ def play_again(scene: bpy.types.Scene, clip: Clip, path: Path, *, own_map: Path 
     hands = prepare(scene, armature, bone_map, seated=seated)
     put_on(scene, armature, bone_map, hands, clip, path, seated=seated, error=error)
     return True
+
+
+def player(scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """The character that plays the scene's take; None where our own hands do."""
+    take = scene.get(TAKE)
+    return next((ob for ob in scene.objects if take and ob.type == "ARMATURE" and ob.get(ON_ARMATURE) == take), None)
+
+
+def put_changes(
+    scene: bpy.types.Scene, before: Clip, after: Clip, path: Path, *, own_map: Path | None, error: float
+) -> list[tuple[HandSide, float, float, float]]:
+    """Bring what differs between two clips of the scene's take, saved at `path`, onto hands and keys; returns `BakeReport.short`.
+
+    The character that plays it stays where it is, and only its arms and fingers move otherwise. Raises PianoHandsError('bad-map').
+    """
+    armature, short = player(scene), []
+    if armature is not None:
+        bone_map = find_map(armature, own_map)
+        hands, changed = read_hands(armature, bone_map), refinger.differing(before, after)
+        short = bake_changes(scene, armature, bone_map, hands, after, changed=changed, error=error)
+        armature[ON_ARMATURE] = str(path)
+    refinger.put_changes(scene, before, after, path)
+    return short
 
 
 def show_own_hands(scene: bpy.types.Scene, shown: bool) -> None:
