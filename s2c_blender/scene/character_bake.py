@@ -91,23 +91,22 @@ def bake_changes(
 
     changed: (T, 2) frames and hands that differ. Torso and legs stay as they are, and so does every key elsewhere.
     """
+    frames = np.flatnonzero(changed.any(axis=1))
+    if not len(frames):
+        return []
     curves = {(curve.data_path, curve.array_index): curve for curve in curves_of(armature)}
-    short: list[tuple[HandSide, float, float, float]] = []
+    baking = _Baking(scene, armature, bone_map, hands, clip, slice(int(frames[0]), int(frames[-1]) + 1), curves)
     for side in HandSide:
-        frames = np.flatnonzero(changed[:, side])
-        if not len(frames):
-            continue
-        baking = _Baking(scene, armature, bone_map, hands, clip, slice(int(frames[0]), int(frames[-1]) + 1), curves)
-        baking.arm(side)
-        baking.fingers(side)
-        if error > 0.0:
-            baking.thin_out(clip, error)
-        for (path, index, _), keys in baking.channels.items():
-            curve = curves.get((path, index))
-            if curve is not None and len(keys.frames) > 1:
-                replace_span(curve, keys, beside=rate(scene) / clip.rate)
-        short += baking.short
-    return short
+        if changed[:, side].any():
+            baking.arm(side)
+            baking.fingers(side)
+    if error > 0.0:
+        baking.thin_out(clip, error)
+    for (path, index, _), keys in baking.channels.items():
+        curve = curves.get((path, index))
+        if curve is not None and len(keys.frames) > 1:
+            replace_span(curve, keys, beside=rate(scene) / clip.rate)
+    return baking.short
 
 
 def remove_bake(armature: bpy.types.Object) -> None:

@@ -66,7 +66,7 @@ def test_a_changed_finger_changes_the_character_around_it_alone(scene, error):
     onset = note.onset
     began = time.perf_counter()
     assert bpy.ops.s2c.solve_fingers() == {"FINISHED"}
-    print(f"{time.perf_counter() - began:.2f} s from press to scene")
+    assert time.perf_counter() - began < 4.0  # 1 on a quiet computer
     assert scene["s2c_take"] == armature["s2c_take"] != first
     clip, before = Clip.load(Path(scene["s2c_take"])), Clip.load(Path(first))
     assert clip.skeleton == armature.name and clip.fingering.finger[9] == wanted == settings.notes[9].finger
