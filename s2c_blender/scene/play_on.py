@@ -13,6 +13,7 @@ from ..motion.character_hand import CharacterHands
 from ..wire.clip import Clip
 from ..wire.hands import HandSide
 from . import refinger, seat
+from .action import below
 from .character import even_scale, find_map, mark_meshes, placed, read_hands
 from .character_bake import TAKE as ON_ARMATURE
 from .character_bake import BakeReport, bake, bake_changes, remove_bake
@@ -104,6 +105,38 @@ def play_again(scene: bpy.types.Scene, clip: Clip, path: Path, *, own_map: Path 
     hands = prepare(scene, armature, bone_map, seated=seated)
     put_on(scene, armature, bone_map, hands, clip, path, seated=seated, error=error)
     return True
+
+
+def bake_again(scene: bpy.types.Scene, clip: Clip, path: Path, *, own_map: Path | None, seated: bool, error: float) -> bool:
+    """Bake the scene's take anew on the character that plays it, where it stands, if an action of the person's moves its body;
+    returns whether it was. Raises PianoHandsError('bad-map', 'no-hands')."""
+    armature = player(scene)
+    if armature is None or below(armature) is None:
+        return False
+    bone_map = find_map(armature, own_map)
+    put_on(scene, armature, bone_map, read_hands(armature, bone_map), clip, path, seated=seated, error=error)
+    return True
+
+
+def adopt(scene: bpy.types.Scene, path: Path) -> None:
+    """`path` is the take's file from now on, also for the character that plays it."""
+    armature = player(scene)
+    scene[TAKE] = str(path)
+    if armature is not None:
+        armature[ON_ARMATURE] = str(path)
+
+
+def own_take(scene: bpy.types.Scene) -> Path | None:
+    """The file of what our own hands play, while a character plays the scene's take."""
+    armature = player(scene)
+    return Path(bpy.path.abspath(str(armature[BEFORE]))) if armature is not None and BEFORE in armature else None
+
+
+def adopt_own(scene: bpy.types.Scene, path: Path) -> None:
+    """`path` is that file from now on."""
+    armature = player(scene)
+    if armature is not None:
+        armature[BEFORE] = str(path)
 
 
 def player(scene: bpy.types.Scene) -> bpy.types.Object | None:
