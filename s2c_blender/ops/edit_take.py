@@ -14,6 +14,7 @@ from ..wire.errors import PianoHandsError
 from .fingers import has_take
 from .generate import own_map
 from .note_list import list_notes
+from .old_takes import remember
 from .take_file import next_name, take_path
 
 
@@ -36,12 +37,12 @@ class S2CEdit:
         """
         from ..scene import finger_numbers, play_on
 
-        clip.save(path)
+        clip.save(remember(path))
         play_on.adopt(scene, path)
         own = play_on.own_take(scene)
         if own is not None and own.is_file():
             target = next_name(own)
-            change(Clip.load(own)).save(target)
+            change(Clip.load(own)).save(remember(target))
             play_on.adopt_own(scene, target)
         self.lay_again(scene, clip, path)
         list_notes(scene, clip)
@@ -132,7 +133,7 @@ class S2C_OT_retime_take(S2CEdit, bpy.types.Operator):
         try:
             path = take_path(scene)
             target = next_name(path)
-            changed = edit_take.retime(scene, Clip.load(path), speed, target.with_suffix(".wav"))
+            changed = edit_take.retime(scene, Clip.load(path), speed, remember(target.with_suffix(".wav")))
             self.take_in(scene, changed, target, lambda own: retimed(own, 1.0 / speed))
         except PianoHandsError as error:
             self.report({"ERROR"}, str(error))

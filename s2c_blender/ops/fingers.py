@@ -16,6 +16,7 @@ from ..wire.messages import Generate
 from . import generate
 from .character import out_of_reach
 from .note_list import is_changed, list_notes, side_word, wishes
+from .old_takes import remember
 from .take_file import current_clip, next_name, take_path
 
 
@@ -151,6 +152,7 @@ def _place(job: Job) -> bool:
         own_map=generate.own_map(scene, after.skeleton),
         error=settings_of(scene).character_error / 1000,
     )
+    remember(Path(job.request.output))
     job.warnings += out_of_reach(after.score, short)
     list_notes(scene, after)
     if finger_numbers.shown(scene):

@@ -21,6 +21,7 @@ from ..wire.errors import PianoHandsError
 from ..wire.kind import is_recording
 from ..wire.messages import Generate
 from .note_list import kept_fingers, list_notes
+from .old_takes import remember
 
 _SOUND_SUFFIX = ".wav"
 
@@ -174,6 +175,7 @@ def _place(job: Job) -> bool:
     if request.begin is not None:  # of a take only hands change
         strip = sound_strip(scene)
         sound = bpy.path.abspath(strip.sound.filepath) if strip is not None else None
+        remember(Path(request.output))
     clip = Clip.load(Path(request.output))
     put_into_scene(scene, clip, Path(request.output), Path(sound) if sound else None)
     job.remarks = clip.score.left_out + clip.fingering.remarks
