@@ -227,7 +227,9 @@ class _Baking:
         roots = [*self.map.spine[:1]]
         for side in HandSide:
             parts, ik = self.map.parts[side], self.map.ik[side]
-            roots += filter(None, (parts.get("clavicle") or parts.get("upper_arm"), parts.get("thigh"), ik.hand, ik.foot))
+            roots += filter(
+                None, (parts.get("clavicle") or parts.get("upper_arm"), parts.get("thigh"), ik.hand, ik.hand_pole, ik.foot)
+            )
             roots.append(self._carrier(parts["wrist"]))
         parents = {bone: self.armature.data.bones[bone].parent for bone in roots if bone in self.rig}
         names = sorted({parent.name for parent in parents.values() if parent is not None})
@@ -250,17 +252,20 @@ class _Baking:
         if arm is not None:
             found = arm_reach.spans(arm.limb.missing, self.times)
             self.short += [(side, *span) for span in found]
+        before = self._chest(side).turn if arm is not None else None
+        if arm is not None and arm.clavicle is not None:
+            self._turn(parts["clavicle"], before, arm.clavicle)
+            before = arm.clavicle
         if controls.hand and controls.hand in self.rig:
             self._carry(controls.hand, hand)
             self._switch(controls.hand_switch)
+            if arm is not None and controls.hand_pole and controls.hand_pole in self.rig:
+                self._point(controls.hand_pole, arm.limb.pole)
+                self._switch(controls.hand_pole_switch)
             return
         if arm is None:
             self._carry(self._carrier(wrist), hand)
             return
-        before = self._chest(side).turn
-        if arm.clavicle is not None:
-            self._turn(parts["clavicle"], before, arm.clavicle)
-            before = arm.clavicle
         for bone, turn in ((parts["upper_arm"], arm.limb.upper), (parts["forearm"], arm.limb.lower), (wrist, hand.turn)):
             self._turn(bone, before, turn)
             before = turn
@@ -316,17 +321,20 @@ class _Baking:
         ways = (self.there.get((path, index)) for index in range(len(getattr(self.armature.pose.bones[bone], name))))
         return np.array([curve.evaluate(float(self.frames[0])) if curve is not None else 0.0 for curve in ways])
 
-    def _carry(self, bone: str, moved: Moved) -> None:
-        """Place and turn of a bone that moves freely."""
+    def _point(self, bone: str, places: Array) -> None:
+        """A bone that moves freely is at `places` (T, 3) in the world."""
         above = self._motion_of_parent(bone)
         data = self.armature.data.bones[bone]
-        rest = np.array(data.matrix_local.to_3x3())
-        head = self.rig[bone].head
-        turn = rotation.multiply(rotation.conjugate(above.turn), moved.turn)
-        away = rotation.rotate(rotation.conjugate(above.turn), moved(head) - above.place) - head
+        away = rotation.rotate(rotation.conjugate(above.turn), places - above.place) - self.rig[bone].head
         # A bone's location is counted along its own axes at rest, in the armature's unit.
-        self._write(bone, "location", away @ rest / self.stand.scale if data.use_local_location else away / self.stand.scale)
-        quaternion = rotation.from_matrix(rest)
+        rest = np.array(data.matrix_local.to_3x3()) if data.use_local_location else np.eye(3)
+        self._write(bone, "location", away @ rest / self.stand.scale)
+
+    def _carry(self, bone: str, moved: Moved) -> None:
+        """Place and turn of a bone that moves freely."""
+        self._point(bone, moved(self.rig[bone].head))
+        turn = rotation.multiply(rotation.conjugate(self._motion_of_parent(bone).turn), moved.turn)
+        quaternion = rotation.from_matrix(np.array(self.armature.data.bones[bone].matrix_local.to_3x3()))
         self._rotate(bone, rotation.multiply(rotation.multiply(rotation.conjugate(quaternion), turn), quaternion))
 
     def _switch(self, switch: Switch | None) -> None:
@@ -354,7 +362,8 @@ class _Baking:
             self.channels |= {channel: Keys(keys.frames[kept], keys.values[kept]) for channel, keys in chosen.items()}
 
     def _side_bones(self, side: HandSide) -> set[str]:
-        return {*self.map.parts[side].values(), *filter(None, (self.map.ik[side].hand, self.map.ik[side].foot))}
+        ik = self.map.ik[side]
+        return {*self.map.parts[side].values(), *filter(None, (ik.hand, ik.hand_pole, ik.foot))}
 
     def _tolerance(self, channel: Channel, error: float) -> float:
         """Of a channel's values: so that all of a chain together stay within the error at its end."""

@@ -30,7 +30,7 @@ from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
 from s2c_blender.wire.hands import FINGER_JOINTS, JOINTS, HandSide  # noqa: E402
 from s2c_blender.wire.notes import PedalEvent, Score  # noqa: E402
-from tests import character_rigs, makehuman_rigs, rigify_rigs  # noqa: E402
+from tests import auto_rig_rigs, character_rigs, makehuman_rigs, rigify_rigs  # noqa: E402
 from tests.character_rigs import Make  # noqa: E402
 
 DEMO = MAPS.parents[1] / "s2c_blender" / "pieces" / "demo.mid"
@@ -184,6 +184,32 @@ def test_rigify_plays_by_its_ik_controls(scene, take, tmp_path):
     found = measure_scene(scene, start=1.0, end=2.0)
     assert found.scores.notes.hits == found.scores.notes.reference > 2
     assert found.fit.gap_p95 < 0.002
+
+
+@pytest.mark.parametrize("arms", [0.0, 40.0])
+def test_auto_rig_pro_plays_by_its_ik_controls(scene, take, tmp_path, arms):
+    """With its arms left in FK: the switch is keyed, the FK controls are not touched, elbows point where they like to be."""
+    armature = auto_rig_rigs.build(Make("auto_rig_pro", arms=arms, curl=8, roll=60, skinned=False))
+    clip, report = play(scene, armature, take, tmp_path)
+    curves = {(curve.data_path, curve.array_index): curve for curve in curves_of(armature)}
+    moved = {path for path, _ in curves}
+    for side in "lr":
+        assert f'pose.bones["c_hand_ik.{side}"].location' in moved and f'pose.bones["c_arms_pole.{side}"].location' in moved
+        assert [key.co.y for key in curves[f'pose.bones["c_hand_ik.{side}"]["ik_fk_switch"]', 0].keyframe_points] == [0.0]
+        assert f'pose.bones["c_shoulder.{side}"].rotation_quaternion' in moved
+    assert not any("_fk." in path or "_stretch" in path or '"hand.' in path for path in moved)
+    for frame in (60, 150):
+        scene.frame_set(int(scene["s2c_start_frame"] + clip.times[frame] * 60))
+        for side, letter in ((HandSide.RIGHT, "r"), (HandSide.LEFT, "l")):
+            bones = armature.pose.bones
+            names = [f"{name}.{letter}" for name in ("hand", "arm_stretch", "forearm_stretch")]
+            wrist, shoulder, elbow = (np.array(armature.matrix_world @ bones[name].head) for name in names)
+            assert np.abs(wrist - clip.translation[frame, side]).max() < 5e-4  # Blender's IK is not exact
+            middle = 0.5 * (shoulder + wrist)
+            assert elbow[2] < middle[2] - 0.02 and abs(elbow[0]) > abs(middle[0])  # hangs down and out
+    found = measure_scene(scene, start=1.0, end=2.5)
+    assert found.scores.notes.hits == found.scores.notes.reference > 2
+    assert found.fit.gap_p95 < 0.002 and not report.short
 
 
 def test_an_even_scale_leaves_everything_where_it_is():
