@@ -22,7 +22,7 @@ from s2c_blender.scene import character, seat, stage
 from s2c_blender.scene.character_bake import bake
 from s2c_blender.scene.contact import measure_scene
 from s2c_blender.wire.clip import Clip
-from tests import character_rigs, makehuman_rigs, rigify_rigs, shown_fingers
+from tests import auto_rig_rigs, character_rigs, makehuman_rigs, rigify_rigs, shown_fingers
 from tests.character_rigs import Make
 from tests.makehuman_rigs import Person, grown_up
 
@@ -46,6 +46,7 @@ RIGS: dict[str, Make | Person] = {
     "Unreal 4, two phalanges": Make("unreal4", without=frozenset({f"{f}3" for f in ("index", "middle", "ring", "pinky")})),
     "Rigify metarig": Make("rigify_metarig", arms=35, curl=9),
     "Rigify": Make("rigify_metarig", arms=35, curl=9),
+    "Auto-Rig Pro's controls": Make("auto_rig_pro", arms=40, curl=8, roll=60, skinned=False),
     "MakeHuman's woman, own skin": grown_up("female"),
     "MakeHuman's man, own skin": grown_up("male"),
 }
@@ -143,6 +144,8 @@ def _row(name: str, make: Make | Person, take: Path, options: argparse.Namespace
 def _build(name: str, make: Make | Person) -> bpy.types.Object:
     if isinstance(make, Person):
         return makehuman_rigs.build(make)
+    if make.convention == "auto_rig_pro":
+        return auto_rig_rigs.build(make)
     if name.startswith("Rigify"):
         return rigify_rigs.build(make, generated=name == "Rigify")
     return character_rigs.build(make)
