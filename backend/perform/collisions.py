@@ -16,8 +16,8 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 _PALM = -2  # the `link` of a capsule that no finger's hinge moves
-_SOFT = 0.92  # skin gives way: a capsule's share of the flesh's half thickness
-_JOINT = 1.05  # the same at a last joint: bent, its skin stands out
+_WIDER = 1.07  # beside each other fingers are wider than thick: a capsule's half thickness there, as a share of the flesh's
+_JOINT = 1.05  # the same above keys, at a last joint: bent, its skin stands out
 _KNUCKLE = 0.85  # and at a knuckle, of the palm's half thickness
 _RISE = 0.02  # metres behind the black keys' front over which knuckles rise to go over them
 _TIP = 0.6  # where along a last phalanx its flesh is that thick
@@ -58,7 +58,7 @@ class Collisions:
         self.tip = last * (1.0 - flesh[..., 2] / length)[..., None]  # (H, 5, 3) where the last capsule ends, from its joint
         self.pulp = last * _TIP
         palm = np.repeat(skeleton.radius[:, :1], len(_PALM_FINGERS), axis=1)
-        self.radius = _SOFT * np.concatenate([flesh.reshape(2, 15), palm], axis=1)  # (H, 19)
+        self.radius = np.concatenate([flesh.reshape(2, 15), palm], axis=1)  # (H, 19)
         # (H, 5, 3): at a joint, as thick as what is before it.
         knuckle = np.maximum(_KNUCKLE * skeleton.radius[:, :1, None], flesh[..., :1])
         self.joint = np.concatenate([knuckle, _JOINT * flesh[..., :2]], axis=-1)
@@ -128,7 +128,7 @@ class Collisions:
     def _within(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: System) -> None:
         begin, end = ends
         middle, half = 0.5 * (begin + end), 0.5 * np.linalg.norm(end - begin, axis=-1)
-        allowed = self.radius[:, _FIRST] + self.radius[:, _SECOND]
+        allowed = _WIDER * (self.radius[:, _FIRST] + self.radius[:, _SECOND])
         gap = middle[:, :, _FIRST] - middle[:, :, _SECOND]
         near = np.einsum("nhpi,nhpi->nhp", gap, gap) < (allowed + half[:, :, _FIRST] + half[:, :, _SECOND]) ** 2
         frame, hand, pair = np.nonzero(near)
@@ -172,14 +172,18 @@ class Collisions:
         push[:, 0] += np.where(wrists[frame, 0] > 0.0, _BESIDE, -_BESIDE)
         _, direction = _unit(push)
         overlap = distance[short] - allowed[first, second]
+        idle = [(_LINK[c] != _PALM) & free[frame, int(side), _FINGER[c]] for side, c in zip(HandSide, (first, second), strict=True)]
         for side, capsule, point, sign in ((HandSide.RIGHT, first, here, 1.0), (HandSide.LEFT, second, there, -1.0)):
             hand = np.full(len(frame), int(side))
             away = sign * direction
-            # Each gives way by half sideways; upwards the upper one does, for below the lower one there are keys.
-            share = 0.5 + 0.5 * away[:, 2]
+            alone, busy = idle[side], ~idle[1 - side]
+            # Each gives way by half sideways; upwards the upper one does, for below the lower one there are keys. What plays
+            # nothing makes all the room for what plays.
+            share = np.where(alone & busy, 1.0, 0.5 + 0.5 * away[:, 2])
             away[:, 2] = np.maximum(away[:, 2], 0.0)
+            aside = _unit(away)[1]
+            away[alone & busy] = aside[alone & busy]
             rows = self._rows(posed, (frame, hand, capsule), point, away)
-            alone = (_LINK[capsule] != _PALM) & free[frame, hand, _FINGER[capsule]]
             rows[alone, :_WRIST] = 0.0  # such a finger gives way by itself, so its hand stays with its keys
             self.soft.add(system, (frame, hand), rows, share * overlap)
 

@@ -128,7 +128,9 @@ def cost_tables(
     shift = np.where(same_finger, w.shift + w.shift_far * np.minimum(white_keys, 14.0), shift)
     shift = np.where(other_key, shift, 0.5 * w.change_on_key * ~same_finger)
 
-    conflict = np.maximum(np.maximum(far, short), 0.0)
+    # Fingers 4 and 5 get over the thumb in passing, but hold nothing there.
+    crowded = np.where((lower == 0) & (upper >= 3), limits[1], limits[0]) - towards
+    conflict = np.maximum(np.maximum(far, crowded), 0.0)
     conflict = np.where(same_finger, np.abs(distance), conflict)
     single = np.tile(np.array([0.0, 0.0, 0.0, w.fourth, w.fifth]), (KEY_COUNT, 1))
     single[keyboard.black] += np.array([w.thumb_black, 0.0, 0.0, w.fourth_black, w.little_black])

@@ -37,6 +37,8 @@ DEPTH_SPREAD = 0.002  # in depth,
 DEEP_SPREAD = 0.006  # and where the hand has to be further in
 LEAD = 0.25  # seconds before the strike at which a finger begins to make for its key
 LEAVING = 0.06  # seconds after it in which a finger lets go of its key's place; less where the next one comes soon
+UNHURRIED = 0.12  # seconds from key to key with which a finger goes up with its key to the end; with less time, this share
+LEAST_WAIT = 0.2  # of the key's way after the damper's falling back, at least
 LOWEST_LIFT, HIGHEST_LIFT = 0.013, 0.028  # of a fingertip before its strike, the softest and the loudest
 EARLIEST_PEAK = 0.32  # seconds before the strike
 SOFT_RISE = 0.16  # seconds that the softest lift takes longer
@@ -82,7 +84,11 @@ class _Fingertip:
         strokes = part.strokes
         self.touch, self.strike, self.up = strokes.touch[own], strokes.strike[own], strokes.up[own]
         self.leave = strokes.leave[own]
-        self.up = np.minimum(self.up, np.append(self.touch[1:], np.inf))
+        following = np.append(self.touch[1:], np.inf)
+        # In a hurry, a finger does not wait for the key to come up with it.
+        waits = np.clip((following - self.up) / UNHURRIED, LEAST_WAIT, 1.0)
+        damped = strokes.damped[own]
+        self.up = np.minimum(damped + waits * np.maximum(self.up - damped, 0.0), following)
 
     def write(self, keyboard: Keyboard, take: "Take", lift: float) -> None:
         times = take.times

@@ -59,6 +59,7 @@ class SolveSettings:
     limit: float = np.radians(0.3)
     clearance: float = 0.0006
     collision: float = 0.0008
+    bound: float = 0.005  # sideways spread of a wish (metres) from which on a finger has something to do
     on_key: float = 0.003  # metres beside its place on the key at which a finger is not on the key
     largest_turn: float = 0.35  # per iteration: the linearisation holds no farther
     damping: float = 1.0  # Levenberg's, as a share of the prior's weights
@@ -84,6 +85,7 @@ class Problem:
         self.collisions = Collisions(skeleton, Softness(settings.collision, settings.outlier))
         self.walls = KeyWalls(skeleton, self.targets.keyboard, self.frames)
         self.own = own_keys(self.targets)
+        self.idle = self.targets.x_weight < settings.bound**-2
         self.on_black = (self.targets.on_top > 0.5) & np.isinf(self.targets.clearance)  # presses a black key
 
     def run(self, cancelled: Callable[[], bool]) -> Array:
@@ -104,7 +106,7 @@ class Problem:
         across = np.swapaxes(rows, -1, -2)
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
-        self.collisions.add(posed, self.own < 0, self.targets.upper, (matrix, slope))
+        self.collisions.add(posed, self.idle, self.targets.upper, (matrix, slope))
         self.collisions.beside_black(posed, self.targets.keyboard, self.on_black, (matrix, slope))
         if iteration >= settings.skin_from:
             self.walls.add(posed, self.targets, self.own, (matrix, slope))
