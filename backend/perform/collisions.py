@@ -77,9 +77,8 @@ class Collisions:
         small hand that reaches far would sink into them with its knuckles."""
         place, radius = posed.joints, self.joint
         short = place[..., 2] - radius - _FREE
-        short[..., 1:, 0] -= BLACK_HEIGHT * np.clip(
-            (place[..., 1:, 0, 1] - BLACK_FRONT) / _RISE, 0.0, 1.0
-        )  # knuckles of long fingers
+        # Knuckles of the long fingers go over black keys.
+        short[..., 1:, 0] -= BLACK_HEIGHT * np.clip((place[..., 1:, 0, 1] - BLACK_FRONT) / _RISE, 0.0, 1.0)
         which = np.nonzero((short < 0.0) & (place[..., 1] > -radius))
         if not len(which[0]):
             return
