@@ -195,12 +195,14 @@ def _place(job: Job) -> bool:
 
 def put_into_scene(scene: bpy.types.Scene, clip: Clip, clip_path: Path, audio_path: Path | None) -> None:
     """Build piano, hands, sound and cameras of the clip."""
-    from ..scene.play_on import play_again  # reads the rig; not needed to register
+    from ..scene.play_on import own_take, play_again  # reads the rig; not needed to register
     from ..scene.stage import build_stage
 
     settings = settings_of(scene)
     with _shown(scene):
-        build_stage(clip, clip_path, audio_path=audio_path, scene=scene)
+        own = own_take(scene) if clip.hands is not None else None
+        beneath = Clip.load(own) if own is not None and own.is_file() else None
+        build_stage(clip, clip_path, audio_path=audio_path, scene=scene, own=beneath)
         seated, error = settings.character_seated, settings.character_error / 1000
         play_again(scene, clip, clip_path, own_map=own_map(scene, clip.skeleton), seated=seated, error=error)
     list_notes(scene, clip)

@@ -77,7 +77,7 @@ def put_on(
     error: float,
 ) -> BakeReport:
     """Bake a clip of these hands, saved at `path`; our own hands step aside."""
-    if scene.get(TAKE) and scene[TAKE] != armature.get(ON_ARMATURE):
+    if scene.get(TAKE) and scene[TAKE] not in (armature.get(ON_ARMATURE), str(path)):
         armature[BEFORE] = scene[TAKE]
     report = bake(scene, armature, bone_map, hands, clip, seated=seated, error=error)
     mark_meshes(armature, bone_map)

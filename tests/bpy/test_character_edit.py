@@ -135,3 +135,16 @@ def test_arms_follow_a_body_that_moves_by_itself(scene):
             300,
         ]
         check_plays(scene, notes=8)
+
+
+def test_bars_made_anew_are_the_characters_and_our_own_hands_keep_their_take(scene):
+    settings = settings_of(scene)
+    bpy.ops.s2c.take_off_character()
+    settings.character = character_rigs.build(Make("vroid", hand=0.75, prefix="J_Bip_"), "Small")
+    bpy.ops.s2c.bake_character()
+    first = scene["s2c_take"]
+    settings.part_by, settings.part_begin, settings.part_end, settings.part_seed = "SECONDS", 1.0, 3.0, 5
+    assert bpy.ops.s2c.make_anew() == {"FINISHED"}
+    assert scene["s2c_take"] == settings.character["s2c_take"] != first
+    check_plays(scene, notes=8)
+    check_comes_off(scene, notes=8)

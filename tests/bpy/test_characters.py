@@ -181,6 +181,15 @@ def test_rigify_plays_by_its_ik_controls(scene, take, tmp_path):
     moved = {curve.data_path for curve in curves_of(armature)}
     assert 'pose.bones["hand_ik.L"].location' in moved and 'pose.bones["upper_arm_parent.L"]["IK_FK"]' in moved
     assert not any("upper_arm_fk" in path or "DEF-" in path for path in moved)
+    assert 'pose.bones["shoulder.R"].rotation_quaternion' in moved and 'pose.bones["upper_arm_ik_target.R"].location' in moved
+    scene.frame_set(int(scene["s2c_start_frame"]) + 90)
+    for side in "RL":  # elbows hang
+        ends = [
+            armature.matrix_world @ armature.pose.bones[f"{name}.{side}"].head
+            for name in ("DEF-upper_arm", "DEF-forearm", "DEF-hand")
+        ]
+        shoulder, elbow, wrist = (np.array(end) for end in ends)
+        assert elbow[2] < 0.5 * (shoulder + wrist)[2] - 0.02 and abs(elbow[0]) > 0.5 * abs(shoulder + wrist)[0]
     found = measure_scene(scene, start=1.0, end=2.0)
     assert found.scores.notes.hits == found.scores.notes.reference > 2
     assert found.fit.gap_p95 < 0.002
