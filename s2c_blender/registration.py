@@ -14,6 +14,7 @@ from .ops import (
     generate,
     look_at_python,
     motion_data,
+    old_takes,
     open_take,
     report,
 )
@@ -64,10 +65,12 @@ def register() -> None:
     for cls in classes():
         bpy.utils.register_class(cls)
     properties.attach()
+    old_takes.watch()
 
 
 def unregister() -> None:
     pump.stop()
+    old_takes.leave()
     properties.detach()
     for cls in reversed(classes()):
         bpy.utils.unregister_class(cls)

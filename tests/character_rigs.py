@@ -255,8 +255,8 @@ def _clothe(armature: bpy.types.Object, make: Make, names: dict[str, str], joint
         points, quads, follow = _hand_mesh(make, names, side)
         shift = joints["wrist" + side.suffix] - _hand_places(make, side, np.zeros(3)) * make.body
         add(points + shift, quads, follow, 0)
-    for part, end, radii, look in _limbs(names, joints, ends):
-        points, polygons = _tube(joints[part], end, *(radius * make.body for radius in radii))
+    for part, begin, end, radii, look in _limbs(names, joints, ends):
+        points, polygons = _tube(begin, end, *(radius * make.body for radius in radii))
         add(points, polygons, {part: np.ones(len(points))}, look)
     if "head" in names:
         points, polygons = _ball(
@@ -284,7 +284,6 @@ def _clothe(armature: bpy.types.Object, make: Make, names: dict[str, str], joint
     turn = Matrix.Rotation(np.radians(make.turned), 4, "Z")
     ob.matrix_parent_inverse = armature.matrix_world.inverted() @ turn
     ob.modifiers.new("Armature", "ARMATURE").object = armature
-    ob["s2c_hand"] = "both"
 
 
 def _hand_mesh(make: Make, names: dict[str, str], side: HandSide) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
@@ -330,7 +329,7 @@ def _hand_mesh(make: Make, names: dict[str, str], side: HandSide) -> tuple[np.nd
 
 
 def _limbs(names: dict[str, str], joints: dict, ends: dict):
-    """(part, end, (radius at both ends), look) of each tube."""
+    """(part, begin, end, (radius at both ends), look) of each tube."""
     for side in HandSide:
         s = side.suffix
         for part, end, radii, look in (
@@ -340,17 +339,23 @@ def _limbs(names: dict[str, str], joints: dict, ends: dict):
             ("shin", "foot", (0.055, 0.04), 2),
             ("clavicle", "upper_arm", (0.06, 0.062), 1),
         ):
+            begin = joints[part + s]
+            if part == "clavicle":  # flesh lies over the shoulder, wherever in the chest the bone begins
+                begin = np.array([begin[0], joints[end + s][1], joints[end + s][2]])
             if part + s in names:
-                yield part + s, joints[end + s], radii, look
+                yield part + s, begin, joints[end + s], radii, look
         if "foot" + s in names:
-            yield "foot" + s, ends["foot" + s], (0.045, 0.035), 2
+            yield "foot" + s, joints["foot" + s], ends["foot" + s], (0.045, 0.035), 2
     if "hips" in names:
-        yield "hips", joints["spine0"], (0.135, 0.125), 2
+        yield "hips", joints["hips"], joints["spine0"], (0.135, 0.125), 2
     spine = [f"spine{number}" for number in range(5) if f"spine{number}" in names]
     for before, after in zip(spine, [*spine[1:], "neck"], strict=True):
-        yield before, joints[after] - (0.0, 0.0, 0.05 if after == "neck" else 0.0), (0.13, 0.135), 1
+        if after == "neck":
+            yield before, joints[before], joints[after] - (0.0, 0.0, 0.045), (0.135, 0.1), 1
+        else:
+            yield before, joints[before], joints[after], (0.13, 0.135), 1
     if "neck" in names:
-        yield "neck", joints["head"], (0.052, 0.047), 0
+        yield "neck", joints["neck"], joints["head"], (0.052, 0.047), 0
 
 
 def _ball(middle: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, list[tuple[int, ...]]]:

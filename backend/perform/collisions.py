@@ -18,6 +18,8 @@ Index = NDArray[np.intp]
 _PALM = -2  # the `link` of a capsule that no finger's hinge moves
 _WIDER = 1.07  # beside each other fingers are wider than thick: a capsule's half thickness there, as a share of the flesh's
 _JOINT = 1.05  # the same above keys, at a last joint: bent, its skin stands out
+_KNUCKLE = 0.85  # and at a knuckle, of the palm's half thickness
+_RISE = 0.02  # metres behind the black keys' front over which knuckles rise to go over them
 _TIP = 0.6  # where along a last phalanx its flesh is that thick
 _KEYS = 2.0  # how much harder keys are than skin
 _WRIST = 6  # degrees of freedom that come first: the hand's place and turns
@@ -57,7 +59,9 @@ class Collisions:
         self.pulp = last * _TIP
         palm = np.repeat(skeleton.radius[:, :1], len(_PALM_FINGERS), axis=1)
         self.radius = np.concatenate([flesh.reshape(2, 15), palm], axis=1)  # (H, 19)
-        self.joint = _JOINT * flesh[..., :2]  # (H, 5, 2) middle and last joints
+        # (H, 5, 3): at a joint, as thick as what is before it.
+        knuckle = np.maximum(_KNUCKLE * skeleton.radius[:, :1, None], flesh[..., :1])
+        self.joint = np.concatenate([knuckle, _JOINT * flesh[..., :2]], axis=-1)
         sideways = np.einsum("hfpi,hfi->hfp", skeleton.pads, skeleton.flexion[:, chains[:, 2]])
         self.half_width, self.thick = 0.5 * np.ptp(sideways, axis=-1), self.radius[:, 2:15:3]  # (H, 5) of last phalanges
 
@@ -69,15 +73,17 @@ class Collisions:
         self._between(posed, ends, free, upper, system)
 
     def _above_keys(self, posed: kinematics.Posed, system: System) -> None:
-        """Middle and last joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses
-        neighbours."""
-        place, radius = posed.joints[..., 1:, :], self.joint
+        """Joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses neighbours, and a
+        small hand that reaches far would sink into them with its knuckles."""
+        place, radius = posed.joints, self.joint
         short = place[..., 2] - radius - _FREE
+        # Knuckles of the long fingers go over black keys.
+        short[..., 1:, 0] -= BLACK_HEIGHT * np.clip((place[..., 1:, 0, 1] - BLACK_FRONT) / _RISE, 0.0, 1.0)
         which = np.nonzero((short < 0.0) & (place[..., 1] > -radius))
         if not len(which[0]):
             return
         frame, hand, finger, link = which
-        rows = kinematics.jacobian_at(posed, (frame, hand, finger), place[which], link)[:, 2]
+        rows = kinematics.jacobian_at(posed, (frame, hand, finger), place[which], np.where(link > 0, link - 1, _PALM))[:, 2]
         self.soft.add(system, (frame, hand), rows, short[which], hardness=_KEYS)
 
     def beside_black(self, posed: kinematics.Posed, keyboard: Keyboard, exempt: NDArray[np.bool_], system: System) -> None:
@@ -89,7 +95,7 @@ class Collisions:
         black, half = keyboard.x[keyboard.black], 0.5 * BLACK_WIDTH_BASE * keyboard.scale
         joint = posed.joints[..., 2, :]
         tip = joint + (posed.distal @ self.pulp[..., None])[..., 0]
-        for place, wide, high, link in ((joint, self.joint[..., 1], self.joint[..., 1], 1), (tip, self.half_width, self.thick, 2)):
+        for place, wide, high, link in ((joint, self.joint[..., 2], self.joint[..., 2], 1), (tip, self.half_width, self.thick, 2)):
             reach = np.maximum(wide, high)
             low = (place[..., 2] < BLACK_HEIGHT + reach) & (place[..., 1] > BLACK_FRONT - reach) & ~exempt
             which = np.nonzero(low)

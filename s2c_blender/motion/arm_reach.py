@@ -69,12 +69,16 @@ class Bend:
 
 @dataclass(frozen=True)
 class Limb:
-    """A limb over time: turns (T, 4) of both bones from the rest to the world, joints (T, 3), metres (T,) that it is too short."""
+    """A limb over time: turns (T, 4) of both bones from the rest to the world, joints (T, 3), metres (T,) that it is too short.
+
+    pole: (T, 3) a place at which the middle joint points.
+    """
 
     upper: Array
     lower: Array
     middle: Array
     end: Array
+    pole: Array
     missing: Array
 
 
@@ -101,7 +105,8 @@ def solve_limb(bend: Bend, root: Array, end: Array, pole: Array) -> Limb:
     hinge = np.cross(sideways, ahead)
     upper = _turn(bend.middle - bend.root, bend.hinge, middle - root, hinge)
     lower = _turn(bend.end - bend.middle, bend.hinge, reached - middle, hinge)
-    return Limb(upper, lower, middle, reached, wanted - distance)
+    beyond = middle + (upper_length + lower_length) * sideways
+    return Limb(upper, lower, middle, reached, beyond, wanted - distance)
 
 
 def solve_arm(side: HandSide, bend: Bend, chest: Moved, hand: Moved, *, clavicle: Array | None = None) -> Arm:

@@ -44,10 +44,12 @@ class Switch:
 
 @dataclass(frozen=True)
 class IkControls:
-    """An animator's IK controls of one side."""
+    """An animator's IK controls of one side. hand_pole: the bone at which the elbow points."""
 
     hand: str | None = None
     hand_switch: Switch | None = None
+    hand_pole: str | None = None
+    hand_pole_switch: Switch | None = None
     foot: str | None = None
     foot_switch: Switch | None = None
 

@@ -23,6 +23,7 @@ Array = NDArray[np.float64]
 #: By the number of a finger's bones: shares of its last one's length at which joints lie that have no bone.
 _SPLIT = {3: (1.0, 1.0, 1.0), 2: (1.0, 0.55, 0.45), 1: (0.5, 0.28, 0.22)}
 _RIGID = (0.98, 0.9, 0.75, 0.5)  # weights from which skin counts as one with the last bone: the first that leaves enough points
+_PAD = (0.8, 0.5)  # and from which it counts as part of the pad: flesh that is pressed on a key reaches back to the last joint
 _ENOUGH = 30  # points
 _LAST_SHARE = 0.85  # length of a last phalanx whose end nothing marks, as a share of the one before
 _STRAIGHT = 0.6  # cosine between a bone's tail and the phalanx before, from which the tail counts as the fingertip
@@ -181,9 +182,9 @@ def _tip_bone(bone_map: BoneMap, rig: Rig, side: HandSide, finger: int, last: Ri
     return None
 
 
-def _skin_of(skin: SideSkin, joint: int) -> Array | None:
+def _skin_of(skin: SideSkin, joint: int, *, weights: Sequence[float] = _RIGID) -> Array | None:
     """Points that follow this joint alone, or nearly; None where there are too few."""
-    for least in _RIGID:
+    for least in weights:
         own = skin.points[skin.weights[:, joint] >= least]
         if len(own) >= _ENOUGH:
             return own
@@ -299,7 +300,7 @@ def _ends_of_skin(hand: _Side, skin: SideSkin, which: tuple[HandSide, int], last
     """Pad and skin of a finger from the rig's own skin, relative to the (perhaps missing) last joint."""
     finger = which[1]
     chain = FINGER_JOINTS[finger]
-    own = _skin_of(skin, last)
+    own = _skin_of(skin, last, weights=_PAD)
     if own is None:
         return
     offset = hand.rest[last] - hand.rest[chain[-1]]

@@ -19,7 +19,7 @@ FORMAT = 1
 _LARGEST = 1_000_000  # bytes
 _SEPARATORS = re.compile(r"[\s._\-]+")
 _PROBES = ("wrist", "index1", "thumb1", "middle2")  # parts by which a common prefix is found
-_CONTROLS = ("hand", "foot")
+_CONTROLS = ("hand", "hand_pole", "foot")
 
 Names = tuple[str, ...]
 
@@ -154,7 +154,14 @@ def _controls(convention: Convention, side: HandSide, there: Any) -> IkControls:
     for part, switch in convention.switches[side].items():
         bone = there((switch.bone,))
         switches[part] = Switch(bone, switch.name, switch.value) if bone else None
-    return IkControls(bones.get("hand"), switches.get("hand"), bones.get("foot"), switches.get("foot"))
+    return IkControls(
+        hand=bones.get("hand"),
+        hand_switch=switches.get("hand"),
+        hand_pole=bones.get("hand_pole"),
+        hand_pole_switch=switches.get("hand_pole"),
+        foot=bones.get("foot"),
+        foot_switch=switches.get("foot"),
+    )
 
 
 def by_names(bones: Sequence[str], conventions: Sequence[Convention] | None = None) -> BoneMap | None:

@@ -5,6 +5,8 @@ import os
 import re
 import uuid
 from bisect import bisect_right
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,9 +22,12 @@ from ..preferences import user_folder
 from ..properties import settings_of
 from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
+from ..wire.hands import HandSide
 from ..wire.messages import Generate
 from ..wire.notes import Score
 from .generate import S2CJob, hands_full, push_undo
+from .note_list import list_notes
+from .take_file import current_clip
 
 _PLAIN = re.compile(r"[^\w\-]+")
 MOST_SPANS = 6  # of time out of reach that are named
@@ -101,7 +106,10 @@ class S2C_OT_take_off_character(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         from ..scene import play_on
 
-        play_on.take_from(context.scene, settings_of(context.scene).character)
+        scene = context.scene
+        play_on.take_from(scene, settings_of(scene).character)
+        with suppress(PianoHandsError):  # where the file is gone there is nothing to list
+            list_notes(scene, current_clip(scene))
         return {"FINISHED"}
 
 
@@ -196,9 +204,15 @@ def _put_on(scene: bpy.types.Scene, armature: bpy.types.Object, clip: Clip, path
     report = play_on.put_on(
         scene, armature, bone_map, hands, clip, path, seated=settings.character_seated, error=settings.character_error / 1000
     )
-    if not report.short:
+    list_notes(scene, clip)
+    return out_of_reach(clip.score, report.short)
+
+
+def out_of_reach(score: Score, short: Sequence[tuple[HandSide, float, float, float]]) -> list[PianoHandsError]:
+    """A warning that says when arms are too short, and by how much (`BakeReport.short`)."""
+    if not short:
         return []
-    named = [f"{when(clip.score, begin, end)} ({side.word}, {1000 * most:.0f} mm)" for side, begin, end, most in report.short]
+    named = [f"{when(score, begin, end)} ({side.word}, {1000 * most:.0f} mm)" for side, begin, end, most in short]
     more = f" and {len(named) - MOST_SPANS} times more" if len(named) > MOST_SPANS else ""
     return [
         PianoHandsError(

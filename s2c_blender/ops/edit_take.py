@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Move, trim and retime the take, each in one undo step: the changed take goes into a file of its own."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
 
 from ..jobs import pump
+from ..motion.edit_clip import retimed
 from ..properties import settings_of
 from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from .fingers import has_take
+from .generate import own_map
 from .note_list import list_notes
+from .old_takes import remember
 from .take_file import next_name, take_path
 
 
@@ -26,15 +30,38 @@ class S2CEdit:
             return False
         return has_take(cls, context)
 
-    def take_in(self, scene: bpy.types.Scene, clip: Clip, path: Path) -> None:
-        """Save the changed clip, and show it. Raises PianoHandsError('write-failed')."""
-        from ..scene import edit_take, finger_numbers
+    def take_in(self, scene: bpy.types.Scene, clip: Clip, path: Path, change: Callable[[Clip], Clip]) -> None:
+        """Save the changed clip, and show it. Raises PianoHandsError('write-failed').
 
-        clip.save(path)
-        edit_take.adopt(scene, path)
+        change: what was done to the clip, to be done as well to that of our own hands while a character plays.
+        """
+        from ..scene import finger_numbers, play_on
+
+        clip.save(remember(path))
+        play_on.adopt(scene, path)
+        own = play_on.own_take(scene)
+        if own is not None and own.is_file():
+            target = next_name(own)
+            change(Clip.load(own)).save(remember(target))
+            play_on.adopt_own(scene, target)
+        self.lay_again(scene, clip, path)
         list_notes(scene, clip)
         if finger_numbers.shown(scene):
             finger_numbers.show(scene, clip)
+
+    def lay_again(self, scene: bpy.types.Scene, clip: Clip, path: Path) -> None:
+        """Where a character's body moves by an action of its own, its arms have to follow it anew."""
+        from ..scene import play_on
+
+        settings = settings_of(scene)
+        play_on.bake_again(
+            scene,
+            clip,
+            path,
+            own_map=own_map(scene, clip.skeleton),
+            seated=settings.character_seated,
+            error=settings.character_error / 1000,
+        )
 
 
 class S2C_OT_move_take(S2CEdit, bpy.types.Operator):
@@ -52,6 +79,11 @@ class S2C_OT_move_take(S2CEdit, bpy.types.Operator):
 
         scene = context.scene
         edit_take.move(scene, self.frames or round(scene.frame_current - scene["s2c_start_frame"]))
+        try:
+            path = take_path(scene)
+            self.lay_again(scene, Clip.load(path), path)
+        except PianoHandsError as error:
+            self.report({"WARNING"}, str(error))
         return {"FINISHED"}
 
 
@@ -75,7 +107,8 @@ class S2C_OT_trim_take(S2CEdit, bpy.types.Operator):
             last = scene.frame_preview_end if preview else scene.frame_end
         try:
             path = take_path(scene)
-            self.take_in(scene, edit_take.trim(scene, Clip.load(path), first, last), next_name(path))
+            kept = edit_take.trim(scene, Clip.load(path), first, last)
+            self.take_in(scene, kept, next_name(path), lambda own: edit_take.trimmed(scene, own, first, last))
         except PianoHandsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -100,8 +133,8 @@ class S2C_OT_retime_take(S2CEdit, bpy.types.Operator):
         try:
             path = take_path(scene)
             target = next_name(path)
-            changed = edit_take.retime(scene, Clip.load(path), speed, target.with_suffix(".wav"))
-            self.take_in(scene, changed, target)
+            changed = edit_take.retime(scene, Clip.load(path), speed, remember(target.with_suffix(".wav")))
+            self.take_in(scene, changed, target, lambda own: retimed(own, 1.0 / speed))
         except PianoHandsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

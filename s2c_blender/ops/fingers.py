@@ -14,7 +14,9 @@ from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from ..wire.messages import Generate
 from . import generate
+from .character import out_of_reach
 from .note_list import is_changed, list_notes, side_word, wishes
+from .old_takes import remember
 from .take_file import current_clip, next_name, take_path
 
 
@@ -134,7 +136,7 @@ def has_take(operator: type[bpy.types.Operator], context: bpy.types.Context) -> 
 def _place(job: Job) -> bool:
     """Bring the changed frames into the scene as one undo step; False while the person is in the middle of something."""
     from ..scene import finger_numbers
-    from ..scene.refinger import put_changes
+    from ..scene.play_on import put_changes
 
     if generate.hands_full():
         return False
@@ -142,7 +144,16 @@ def _place(job: Job) -> bool:
     if scene is None or scene.get("s2c_take") != job.request.input:
         raise PianoHandsError("no-scene", f"The take is another one by now. The changed one is kept in {job.clip}.", "Open Take.")
     before, after = Clip.load(Path(job.request.input)), Clip.load(Path(job.request.output))
-    put_changes(scene, before, after, Path(job.request.output))
+    short = put_changes(
+        scene,
+        before,
+        after,
+        Path(job.request.output),
+        own_map=generate.own_map(scene, after.skeleton),
+        error=settings_of(scene).character_error / 1000,
+    )
+    remember(Path(job.request.output))
+    job.warnings += out_of_reach(after.score, short)
     list_notes(scene, after)
     if finger_numbers.shown(scene):
         finger_numbers.show(scene, after)

@@ -21,6 +21,7 @@ from ..wire.errors import PianoHandsError
 from ..wire.kind import is_recording
 from ..wire.messages import Generate
 from .note_list import kept_fingers, list_notes
+from .old_takes import remember
 
 _SOUND_SUFFIX = ".wav"
 
@@ -174,6 +175,7 @@ def _place(job: Job) -> bool:
     if request.begin is not None:  # of a take only hands change
         strip = sound_strip(scene)
         sound = bpy.path.abspath(strip.sound.filepath) if strip is not None else None
+        remember(Path(request.output))
     clip = Clip.load(Path(request.output))
     put_into_scene(scene, clip, Path(request.output), Path(sound) if sound else None)
     job.remarks = clip.score.left_out + clip.fingering.remarks
@@ -193,17 +195,24 @@ def _place(job: Job) -> bool:
 
 def put_into_scene(scene: bpy.types.Scene, clip: Clip, clip_path: Path, audio_path: Path | None) -> None:
     """Build piano, hands, sound and cameras of the clip."""
-    from ..scene.play_on import play_again  # reads the rig; not needed to register
+    from ..scene.play_on import own_take, play_again  # reads the rig; not needed to register
     from ..scene.stage import build_stage
 
     settings = settings_of(scene)
     with _shown(scene):
-        build_stage(clip, clip_path, audio_path=audio_path, scene=scene)
-        chosen = settings.character is not None and settings.character.name == clip.skeleton
-        own_map = Path(bpy.path.abspath(settings.character_map)) if chosen and settings.character_map else None
+        own = own_take(scene) if clip.hands is not None else None
+        beneath = Clip.load(own) if own is not None and own.is_file() else None
+        build_stage(clip, clip_path, audio_path=audio_path, scene=scene, own=beneath)
         seated, error = settings.character_seated, settings.character_error / 1000
-        play_again(scene, clip, clip_path, own_map=own_map, seated=seated, error=error)
+        play_again(scene, clip, clip_path, own_map=own_map(scene, clip.skeleton), seated=seated, error=error)
     list_notes(scene, clip)
+
+
+def own_map(scene: bpy.types.Scene, character: str) -> Path | None:
+    """The file of bones that the person gave for the character of that name."""
+    settings = settings_of(scene)
+    chosen = settings.character is not None and settings.character.name == character
+    return Path(bpy.path.abspath(settings.character_map)) if chosen and settings.character_map else None
 
 
 def in_the_way(scene: bpy.types.Scene) -> list[str]:

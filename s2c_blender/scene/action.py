@@ -85,13 +85,20 @@ def lay_over(id_block: bpy.types.ID) -> None:
     data.action = None
 
 
+def below(id_block: bpy.types.ID) -> bpy.types.NlaTrack | None:
+    """The track into which `lay_over` pushed the person's action."""
+    data = id_block.animation_data
+    tracks = data.nla_tracks if data is not None else ()
+    return next((track for track in tracks if track.name == BELOW and len(track.strips) == 1), None)
+
+
 def take_off(id_block: bpy.types.ID) -> None:
     """Undo `lay_over` and the take's curves: the person's own action is active again."""
     data = id_block.animation_data
     if data is None or (data.action is not None and not is_ours(data.action)):
         return
     clear_curves(id_block)
-    track = next((track for track in data.nla_tracks if track.name == BELOW and len(track.strips) == 1), None)
+    track = below(id_block)
     if track is None:
         return
     action, slot = track.strips[0].action, track.strips[0].action_slot

@@ -28,14 +28,7 @@ class Points:
 
     @staticmethod
     def of(curve: bpy.types.FCurve) -> "Points":
-        points, count = curve.keyframe_points, len(curve.keyframe_points)
-        columns = []
-        for name in _NAMES:
-            wide = name in ("co", "handle_left", "handle_right")
-            column = np.empty(2 * count if wide else count, dtype=np.float32 if wide else np.int32)
-            points.foreach_get(name, column)
-            columns.append(column.reshape(count, 2) if wide else column)
-        return Points(*columns)
+        return Points(*(_column(curve, name) for name in _NAMES))
 
     def take(self, chosen: NDArray[np.bool_]) -> "Points":
         return Points(*(getattr(self, name)[chosen] for name in _NAMES))
@@ -52,6 +45,15 @@ class Points:
 
 
 _NAMES = tuple(field.name for field in fields(Points))
+_PLACES = ("co", "handle_left", "handle_right")
+
+
+def _column(curve: bpy.types.FCurve, name: str) -> np.ndarray:
+    points, count = curve.keyframe_points, len(curve.keyframe_points)
+    wide = name in _PLACES
+    column = np.empty(2 * count if wide else count, dtype=np.float32 if wide else np.int32)
+    points.foreach_get(name, column)
+    return column.reshape(count, 2) if wide else column
 
 
 def take_curves(scene: bpy.types.Scene) -> Iterator[bpy.types.FCurve]:
@@ -87,12 +89,40 @@ def cut(curve: bpy.types.FCurve, first: float, last: float) -> None:
     _with_keys(inside, held).write(curve)
 
 
-def replace_span(curve: bpy.types.FCurve, keys: Keys) -> None:
-    """Put linear `keys` in place of all between the first and the last of them."""
+def replace_span(curve: bpy.types.FCurve, keys: Keys, *, beside: float = 0.0) -> None:
+    """Put linear `keys` in place of all between the first and the last of them.
+
+    beside: frames before and after which the curve has to be as it was, where a straight line led from farther off.
+    """
+    frames = _column(curve, "co")[:, 0]
+    first, last = keys.frames[0], keys.frames[-1]
+    inside = np.flatnonzero((frames > first - _NEAR) & (frames < last + _NEAR))
+    if len(inside) == len(keys.frames) and np.abs(frames[inside] - keys.frames).max() < _NEAR:
+        _change_values(curve, inside, keys.values)
+        return
     points = Points.of(curve)
-    frames = points.co[:, 0]
-    outside = (frames < keys.frames[0] - _NEAR) | (frames > keys.frames[-1] + _NEAR)
-    _with_keys(points.take(outside), keys).write(curve)
+    edges = [edge for edge in (first - beside, last + beside) if beside and frames[0] < edge < frames[-1]]
+    edges = [edge for edge in edges if np.abs(frames - edge).min() > _NEAR]
+    held = Keys(np.array(edges), np.array([curve.evaluate(edge) for edge in edges]))
+    outside = np.ones(len(frames), dtype=bool)
+    outside[inside] = False
+    _with_keys(_with_keys(points.take(outside), keys), held).write(curve)
+
+
+def _change_values(curve: bpy.types.FCurve, which: NDArray[np.intp], values: NDArray[np.floating]) -> None:
+    """Other values for keys that are there, which become linear: many times faster than to write all keys."""
+    points = curve.keyframe_points
+    frames = _column(curve, "co")[which, 0]
+    for name in _PLACES:
+        column = _column(curve, name)
+        column[which, 0], column[which, 1] = frames, values
+        points.foreach_set(name, column.ravel())
+    kinds = _column(curve, "interpolation")
+    if (kinds[which] != _LINEAR).any():
+        kinds[which] = _LINEAR
+        points.foreach_set("interpolation", kinds)
+    if (kinds != _LINEAR).any():
+        curve.update()
 
 
 def _with_keys(points: Points, keys: Keys) -> Points:

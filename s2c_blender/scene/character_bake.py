@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A take on a character: rotations of its own bones, or of its animator's controls, in an action of the take's own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import bpy
 import numpy as np
-from mathutils import Matrix, Quaternion
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..motion import arm_reach, gaze, rotation
@@ -19,6 +21,8 @@ from ..wire.clip import Clip
 from ..wire.hands import PARENTS, HandSide
 from . import seat
 from .action import Channel, Keys, curves_of, lay_over, take_off, write_curves
+from .action_edit import replace_span
+from .bone_values import ROTATIONS, as_quaternion, channel_path, in_mode
 from .character import Placed, placed, read_rig
 from .contact_posing import bones_over_time
 from .marks import is_ours
@@ -33,7 +37,6 @@ _CONTACT_MARGIN = 0.02  # seconds around a contact in which every key is kept
 _BONES_IN_CHAIN = 6  # from the spine to the fingertip, as far as each adds to the error there
 #: Metres from a bone to the fingertips of a usual body.
 _LEVERS = {"spine": 1.0, "clavicle": 0.85, "upper_arm": 0.7, "forearm": 0.45, "wrist": 0.2}
-_ROTATIONS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,38 @@ def bake(
     return BakeReport(action.name, sum(len(keys.frames) for keys in baking.channels.values()), baking.short)
 
 
+def bake_changes(
+    scene: bpy.types.Scene,
+    armature: bpy.types.Object,
+    bone_map: BoneMap,
+    hands: CharacterHands,
+    clip: Clip,
+    *,
+    changed: NDArray[np.bool_],
+    error: float = 0.0,
+) -> list[tuple[HandSide, float, float, float]]:
+    """Bring frames of another clip of the take onto the armature that plays it; returns `BakeReport.short` of them.
+
+    changed: (T, 2) frames and hands that differ. Torso and legs stay as they are, and so does every key elsewhere.
+    """
+    frames = np.flatnonzero(changed.any(axis=1))
+    if not len(frames):
+        return []
+    curves = {(curve.data_path, curve.array_index): curve for curve in curves_of(armature)}
+    baking = _Baking(scene, armature, bone_map, hands, clip, slice(int(frames[0]), int(frames[-1]) + 1), curves)
+    for side in HandSide:
+        if changed[:, side].any():
+            baking.arm(side)
+            baking.fingers(side)
+    if error > 0.0:
+        baking.thin_out(clip, error)
+    for (path, index, _), keys in baking.channels.items():
+        curve = curves.get((path, index))
+        if curve is not None and len(keys.frames) > 1:
+            replace_span(curve, keys, beside=rate(scene) / clip.rate)
+    return baking.short
+
+
 def remove_bake(armature: bpy.types.Object) -> None:
     """Take the take off the armature: its bones are at rest where nothing else moves them."""
     data = armature.animation_data
@@ -86,18 +121,28 @@ def remove_bake(armature: bpy.types.Object) -> None:
 
 
 class _Baking:
-    """The channels of one take, on their way. Motion of a bone: from its rest in the armature's space (metres) to the world."""
+    """The channels of one take, on their way. Motion of a bone: from its rest in the armature's space (metres) to the world.
+
+    span: frames of the clip. there: curves of the take that these frames go on from.
+    """
 
     def __init__(
-        self, scene: bpy.types.Scene, armature: bpy.types.Object, bone_map: BoneMap, hands: CharacterHands, clip: Clip
+        self,
+        scene: bpy.types.Scene,
+        armature: bpy.types.Object,
+        bone_map: BoneMap,
+        hands: CharacterHands,
+        clip: Clip,
+        span: slice = slice(None),
+        there: Mapping[tuple[str, int], bpy.types.FCurve] = MappingProxyType({}),
     ) -> None:
-        self.armature, self.map, self.hands = armature, bone_map, hands
+        self.armature, self.map, self.hands, self.there = armature, bone_map, hands, there
         self.stand: Placed = placed(armature)
         self.rig: Rig = read_rig(armature, scale=self.stand.scale)
-        self.frames = frame_at(scene, 0.0) + clip.times * rate(scene)
-        self.times, self.rate = clip.times, clip.rate
+        self.times, self.rate = clip.times[span], clip.rate
+        self.frames = frame_at(scene, 0.0) + self.times * rate(scene)
         self.pedal = clip.score.pedal
-        joints, turned = forward(hands.skeleton, clip.rotation.astype(float), clip.translation.astype(float))
+        joints, turned = forward(hands.skeleton, clip.rotation[span].astype(float), clip.translation[span].astype(float))
         self.wrist = joints[:, :, 0]  # (T, 2, 3)
         self.turned = rotation.multiply(turned, rotation.from_matrix(hands.fit)[None])  # (T, 2, 16, 4)
         self.channels: dict[Channel, Keys] = {}
@@ -182,7 +227,9 @@ class _Baking:
         roots = [*self.map.spine[:1]]
         for side in HandSide:
             parts, ik = self.map.parts[side], self.map.ik[side]
-            roots += filter(None, (parts.get("clavicle") or parts.get("upper_arm"), parts.get("thigh"), ik.hand, ik.foot))
+            roots += filter(
+                None, (parts.get("clavicle") or parts.get("upper_arm"), parts.get("thigh"), ik.hand, ik.hand_pole, ik.foot)
+            )
             roots.append(self._carrier(parts["wrist"]))
         parents = {bone: self.armature.data.bones[bone].parent for bone in roots if bone in self.rig}
         names = sorted({parent.name for parent in parents.values() if parent is not None})
@@ -205,17 +252,20 @@ class _Baking:
         if arm is not None:
             found = arm_reach.spans(arm.limb.missing, self.times)
             self.short += [(side, *span) for span in found]
+        before = self._chest(side).turn if arm is not None else None
+        if arm is not None and arm.clavicle is not None:
+            self._turn(parts["clavicle"], before, arm.clavicle)
+            before = arm.clavicle
         if controls.hand and controls.hand in self.rig:
             self._carry(controls.hand, hand)
             self._switch(controls.hand_switch)
+            if arm is not None and controls.hand_pole and controls.hand_pole in self.rig:
+                self._point(controls.hand_pole, arm.limb.pole)
+                self._switch(controls.hand_pole_switch)
             return
         if arm is None:
             self._carry(self._carrier(wrist), hand)
             return
-        before = self._chest(side).turn
-        if arm.clavicle is not None:
-            self._turn(parts["clavicle"], before, arm.clavicle)
-            before = arm.clavicle
         for bone, turn in ((parts["upper_arm"], arm.limb.upper), (parts["forearm"], arm.limb.lower), (wrist, hand.turn)):
             self._turn(bone, before, turn)
             before = turn
@@ -257,21 +307,34 @@ class _Baking:
 
     def _rotate(self, bone: str, local: Array) -> None:
         mode = self.armature.pose.bones[bone].rotation_mode
+        name = ROTATIONS.get(mode, "rotation_euler")
+        before = self._before(bone, name)
         local = rotation.continuous(local)
-        local = -local if local[0, 0] < 0.0 else local
-        self._write(bone, _ROTATIONS.get(mode, "rotation_euler"), _in_mode(local, mode))
+        local = -local if local[0] @ as_quaternion(before, mode) < 0.0 else local
+        self._write(bone, name, in_mode(local, mode, before))
+
+    def _before(self, bone: str, name: str) -> Array | None:
+        """What the curves from which these frames go on have at the first of them."""
+        path = channel_path(bone, name)
+        if (path, 0) not in self.there:
+            return None
+        ways = (self.there.get((path, index)) for index in range(len(getattr(self.armature.pose.bones[bone], name))))
+        return np.array([curve.evaluate(float(self.frames[0])) if curve is not None else 0.0 for curve in ways])
+
+    def _point(self, bone: str, places: Array) -> None:
+        """A bone that moves freely is at `places` (T, 3) in the world."""
+        above = self._motion_of_parent(bone)
+        data = self.armature.data.bones[bone]
+        away = rotation.rotate(rotation.conjugate(above.turn), places - above.place) - self.rig[bone].head
+        # A bone's location is counted along its own axes at rest, in the armature's unit.
+        rest = np.array(data.matrix_local.to_3x3()) if data.use_local_location else np.eye(3)
+        self._write(bone, "location", away @ rest / self.stand.scale)
 
     def _carry(self, bone: str, moved: Moved) -> None:
         """Place and turn of a bone that moves freely."""
-        above = self._motion_of_parent(bone)
-        data = self.armature.data.bones[bone]
-        rest = np.array(data.matrix_local.to_3x3())
-        head = self.rig[bone].head
-        turn = rotation.multiply(rotation.conjugate(above.turn), moved.turn)
-        away = rotation.rotate(rotation.conjugate(above.turn), moved(head) - above.place) - head
-        # A bone's location is counted along its own axes at rest, in the armature's unit.
-        self._write(bone, "location", away @ rest / self.stand.scale if data.use_local_location else away / self.stand.scale)
-        quaternion = rotation.from_matrix(rest)
+        self._point(bone, moved(self.rig[bone].head))
+        turn = rotation.multiply(rotation.conjugate(self._motion_of_parent(bone).turn), moved.turn)
+        quaternion = rotation.from_matrix(np.array(self.armature.data.bones[bone].matrix_local.to_3x3()))
         self._rotate(bone, rotation.multiply(rotation.multiply(rotation.conjugate(quaternion), turn), quaternion))
 
     def _switch(self, switch: Switch | None) -> None:
@@ -299,7 +362,8 @@ class _Baking:
             self.channels |= {channel: Keys(keys.frames[kept], keys.values[kept]) for channel, keys in chosen.items()}
 
     def _side_bones(self, side: HandSide) -> set[str]:
-        return {*self.map.parts[side].values(), *filter(None, (self.map.ik[side].hand, self.map.ik[side].foot))}
+        ik = self.map.ik[side]
+        return {*self.map.parts[side].values(), *filter(None, (ik.hand, ik.hand_pole, ik.foot))}
 
     def _tolerance(self, channel: Channel, error: float) -> float:
         """Of a channel's values: so that all of a chain together stay within the error at its end."""
@@ -311,7 +375,7 @@ class _Baking:
         return 0.5 * share / lever  # a quaternion's parts change half as fast as the angle
 
     def _write(self, bone: str, name: str, values: Array) -> None:
-        path = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].{name}'
+        path = channel_path(bone, name)
         for index in range(values.shape[1]):
             self.channels[(path, index, bone)] = Keys(self.frames[: len(values)], values[:, index])
 
@@ -325,20 +389,3 @@ def _at_rest(pose: bpy.types.PoseBone) -> bool:
         max(abs(a - b) for ours, rest in zip(pose.matrix_basis, Matrix(), strict=True) for a, b in zip(ours, rest, strict=True))
         < 1e-4
     )
-
-
-def _in_mode(local: Array, mode: str) -> Array:
-    """Quaternions (T, 4) as values of a bone's rotation in its own mode, without jumps."""
-    if mode == "QUATERNION":
-        return local
-    if mode == "AXIS_ANGLE":
-        vector = rotation.to_axis_angle(local)
-        angle = np.linalg.norm(vector, axis=-1, keepdims=True)
-        return np.concatenate([angle, np.where(angle > 1e-9, vector / np.maximum(angle, 1e-9), [0.0, 1.0, 0.0])], axis=-1)
-    angles = np.empty((len(local), 3))
-    before = None
-    for frame, quaternion in enumerate(local.tolist()):
-        euler = Quaternion(quaternion).to_euler(mode, before) if before else Quaternion(quaternion).to_euler(mode)
-        angles[frame] = euler
-        before = euler
-    return angles

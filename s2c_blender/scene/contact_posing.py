@@ -4,7 +4,8 @@
 Covers plain cases only; whoever uses it compares with the evaluated scene.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -220,9 +221,24 @@ def bones_over_time(scene: bpy.types.Scene, armature: bpy.types.Object, names: l
         return _read_now(armature, names)[None]
     before, part = scene.frame_current, scene.frame_subframe
     try:
-        return np.stack([_read_at(scene, armature, names, float(frame)) for frame in frames])
+        # What is hidden moves only where the armature needs it.
+        with hidden(ob for ob in scene.objects if ob != armature and not ob.hide_viewport):
+            return np.stack([_read_at(scene, armature, names, float(frame)) for frame in frames])
     finally:
         scene.frame_set(before, subframe=part)
+
+
+@contextmanager
+def hidden(objects: Iterable[bpy.types.Object]) -> Iterator[None]:
+    """Not shown in the viewport meanwhile."""
+    chosen = list(objects)
+    for ob in chosen:
+        ob.hide_viewport = True
+    try:
+        yield
+    finally:
+        for ob in chosen:
+            ob.hide_viewport = False
 
 
 def _read_at(scene: bpy.types.Scene, armature: bpy.types.Object, names: list[str], frame: float) -> Array:

@@ -3,7 +3,7 @@
 gives the same. Changes nothing in the scene that is not put back.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,7 +18,7 @@ from ..motion.contact_keys import Box, Cloud
 from ..motion.contact_scores import OTHER_PART
 from ..wire.errors import PianoHandsError
 from ..wire.hands import HandSide
-from .contact_posing import PoseReader, Skin, object_matrices, pose_reader, skin_of, vertex_weights
+from .contact_posing import PoseReader, Skin, hidden, object_matrices, pose_reader, skin_of, vertex_weights
 
 Array = NDArray[np.floating]
 
@@ -110,18 +110,6 @@ def as_rendered(scene: bpy.types.Scene, objects: list[bpy.types.Object]) -> Iter
         scene.frame_set(frame, subframe=subframe)
 
 
-@contextmanager
-def _hidden(objects: Iterable[bpy.types.Object]) -> Iterator[None]:
-    hidden = list(objects)
-    for ob in hidden:
-        ob.hide_viewport = True
-    try:
-        yield
-    finally:
-        for ob in hidden:
-            ob.hide_viewport = False
-
-
 class SceneSampler:
     """Points of all hand meshes and matrices of all keys of one scene, at times of your choice.
 
@@ -191,7 +179,7 @@ class SceneSampler:
         keys = object_matrices(self.keys, frames) if self._key_curves else np.empty((count, len(self.keys), 4, 4))
         if not self._key_curves or not all(self._poses):
             # Meshes that are computed from bones need not be evaluated as well: half of the time.
-            with _hidden(ob for ob, skin in zip(self.hands, self._skins, strict=True) if skin):
+            with hidden(ob for ob, skin in zip(self.hands, self._skins, strict=True) if skin):
                 for i, frame in enumerate(frames):
                     self._go(float(frame))
                     self._read(i, bones, points, keys)
@@ -278,7 +266,7 @@ def _hand_points(evaluated: bpy.types.Object) -> HandPoints:
         raise PianoHandsError("bad-scene", f"The hand mesh {evaluated.name} has no faces.", "Measure a mesh with a surface.")
     points = HandPoints(np.unique(corner_vertex), corner_vertex.astype(np.intp), face_start.astype(np.intp))
     names = [group.name for group in evaluated.vertex_groups]
-    side = str(evaluated["s2c_hand"])
+    side = str(evaluated.original["s2c_hand"])
     weights = points.gather(vertex_weights(mesh, len(names)))
     named = evaluated.original.get(FINGERS)
     told = {str(name): int(finger) for name, finger in named.items()} if named else None

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A take moved on the timeline, trimmed, or played at another speed: hands, keys, pedal, camera, sound and markers together.
+"""A take moved on the timeline, trimmed, or played at another speed: hands, a character, keys, pedal, camera, sound and markers.
 
-F-curves are changed as they are, so that what the person did to them stays. A clip that fits the scene is given to be saved.
+F-curves are changed as they are, so that what the person did to them stays. A person's own actions stay where they are. Clips
+that fit the scene are given to be saved: of a take and, where a character plays, of that of our own hands, too.
 """
 
 import math
 import wave
+from operator import attrgetter
 from pathlib import Path
 
 import bpy
@@ -17,7 +19,6 @@ from ..wire.clip import Clip
 from ..wire.errors import PianoHandsError
 from . import audio
 from .action_edit import cut, map_frames, take_curves
-from .stage import TAKE
 from .timing import START_FRAME, frame_at, rate
 
 
@@ -28,6 +29,7 @@ def move(scene: bpy.types.Scene, frames: int) -> None:
         map_frames(curve, shift=frames)
     for marker in markers:
         marker.frame += frames
+    _map_preview(scene, shift=frames)
     strip = audio.sound_strip(scene)
     if strip is not None:
         strip.frame_start += frames
@@ -41,15 +43,13 @@ def move(scene: bpy.types.Scene, frames: int) -> None:
 
 
 def trim(scene: bpy.types.Scene, clip: Clip, first: int, last: int) -> Clip:
-    """Keep what lies between two frames; returns the clip of it. Time zero stays where it is, and so do markers.
+    """Keep what lies between two frames; returns the clip of it. Time zero stays where it is.
 
+    Markers go with what is cut off; of those that switch cameras the last one before stays, at the first frame.
     Raises PianoHandsError('nothing-left').
     """
-    begin, end = ((frame - frame_at(scene, 0.0)) / rate(scene) for frame in (first, last))
-    try:
-        result = edit_clip.trimmed(clip, begin, end)
-    except ValueError as error:
-        raise PianoHandsError("nothing-left", f"Of the take {error}.", "Choose a longer range of frames.") from error
+    result = trimmed(scene, clip, first, last)
+    _trim_markers(scene, first, last)
     for curve in take_curves(scene):
         cut(curve, first, last)
     strip = audio.sound_strip(scene)
@@ -57,6 +57,15 @@ def trim(scene: bpy.types.Scene, clip: Clip, first: int, last: int) -> Clip:
         _trim_sound(scene, strip, first, last)
     scene.frame_start, scene.frame_end = first, last
     return result
+
+
+def trimmed(scene: bpy.types.Scene, clip: Clip, first: int, last: int) -> Clip:
+    """Of a clip that lies in the scene what is between two frames. Raises PianoHandsError('nothing-left')."""
+    begin, end = ((frame - frame_at(scene, 0.0)) / rate(scene) for frame in (first, last))
+    try:
+        return edit_clip.trimmed(clip, begin, end)
+    except ValueError as error:
+        raise PianoHandsError("nothing-left", f"Of the take {error}.", "Choose a longer range of frames.") from error
 
 
 def retime(scene: bpy.types.Scene, clip: Clip, speed: float, sound: Path | None) -> Clip:
@@ -72,6 +81,7 @@ def retime(scene: bpy.types.Scene, clip: Clip, speed: float, sound: Path | None)
         map_frames(curve, factor=factor, shift=shift)
     for marker in markers:
         marker.frame = round(factor * marker.frame + shift)
+    _map_preview(scene, factor=factor, shift=shift)
     scene.frame_end = math.ceil(factor * scene.frame_end + shift - 1e-6)
     strip = audio.sound_strip(scene)
     if strip is not None and sound is not None:
@@ -85,14 +95,26 @@ def retime(scene: bpy.types.Scene, clip: Clip, speed: float, sound: Path | None)
     return edit_clip.retimed(clip, factor)
 
 
-def adopt(scene: bpy.types.Scene, path: Path) -> None:
-    """`path` is the take's file from now on."""
-    scene[TAKE] = str(path)
-
-
 def _markers(scene: bpy.types.Scene) -> list[bpy.types.TimelineMarker]:
     """Those that stand within the take."""
     return [marker for marker in scene.timeline_markers if scene.frame_start <= marker.frame <= scene.frame_end]
+
+
+def _trim_markers(scene: bpy.types.Scene, first: int, last: int) -> None:
+    inside = _markers(scene)
+    switches = [marker for marker in inside if marker.camera is not None and marker.frame < first]
+    kept = max(switches, key=attrgetter("frame"), default=None)
+    if kept is not None and not any(marker.camera is not None and marker.frame == first for marker in inside):
+        kept.frame = first
+    for marker in inside:
+        if not first <= marker.frame <= last:
+            scene.timeline_markers.remove(marker)
+
+
+def _map_preview(scene: bpy.types.Scene, *, factor: float = 1.0, shift: float) -> None:
+    if scene.use_preview_range:
+        ends = (round(factor * frame + shift) for frame in (scene.frame_preview_start, scene.frame_preview_end))
+        scene.frame_preview_start, scene.frame_preview_end = ends
 
 
 def _trim_sound(scene: bpy.types.Scene, strip: bpy.types.Strip, first: int, last: int) -> None:

@@ -6,14 +6,17 @@ Blender's own exporters do the work. They go by what is selected, which is after
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import bpy
+from mathutils import Matrix
 
 from ..wire.clip import hand_rate
 from ..wire.errors import PianoHandsError
+from . import play_on
 from .armature import HAND
+from .double import doubled
 from .marks import is_ours
 from .stage import PIANO
 from .timing import rate
@@ -22,23 +25,24 @@ from .timing import rate
 def export_take(scene: bpy.types.Scene, path: Path, *, kind: str, piano: bool = False) -> list[Path]:
     """Write the take's armatures, what they move, and on demand the piano; returns the files. `kind`: a key of `WRITERS`.
 
-    Of the armatures the selected ones that are animated, as a character; where none is, the take's hands.
+    Of the armatures the selected ones that are animated; where none is, whoever plays: the character, or our own hands.
     Raises PianoHandsError('no-hands', 'no-exporter', 'export-failed').
     """
     armatures = _armatures(scene)
     if not armatures:
         raise PianoHandsError("no-hands", "There is no animated armature to write.", "Select your character, or open a take.")
-    things = [*armatures, *_moved_by(scene, armatures)]
-    if piano:
-        things += [thing for thing in _piano(scene) if thing not in things]
-    frame, subframe = scene.frame_current, scene.frame_subframe
-    try:
-        with _selected(scene, things, active=armatures[0]):
-            return WRITERS[kind](scene, path, armatures)
-    except AttributeError as error:  # bpy.ops has no such operator: the add-on that brings it is off
+    if not _switched_on(kind):
         raise PianoHandsError(
             "no-exporter", f"This Blender has no {kind} exporter switched on.", "Enable it in Preferences, Add-ons."
-        ) from error
+        )
+    frame, subframe = scene.frame_current, scene.frame_subframe
+    try:
+        with _plain(scene, armatures, kind) as shown:
+            things = [*shown, *_moved_by(scene, shown)]
+            if piano:
+                things += [thing for thing in _piano(scene) if thing not in things]
+            with _selected(scene, things, active=shown[0]):
+                return WRITERS[kind](scene, path, shown)
     except RuntimeError as error:
         raise PianoHandsError(
             "export-failed", f"{path.name} could not be written: {error}".strip(), "Try another folder."
@@ -85,7 +89,7 @@ def _gltf(scene: bpy.types.Scene, path: Path, _: list[bpy.types.Object]) -> list
 
 
 def _bvh(scene: bpy.types.Scene, path: Path, armatures: list[bpy.types.Object]) -> list[Path]:
-    """One file for each armature: the format holds one skeleton. Centimetres, as motion capture programs have them."""
+    """One file for each armature: the format holds one skeleton. Centimetres in the world, as motion capture programs have them."""
     written = []
     for armature in armatures:
         target = path if len(armatures) == 1 else path.with_name(f"{path.stem}_{_word(armature)}{path.suffix}")
@@ -142,6 +146,39 @@ WRITERS: dict[str, Writer] = {"FBX": _fbx, "glTF": _gltf, "BVH": _bvh, "USD": _u
 SUFFIXES = {"FBX": ".fbx", "glTF": ".glb", "BVH": ".bvh", "USD": ".usdc", "Alembic": ".abc"}
 
 
+_OPERATORS = {
+    "FBX": ("export_scene", "fbx"),
+    "glTF": ("export_scene", "gltf"),
+    "BVH": ("export_anim", "bvh"),
+    "USD": ("wm", "usd_export"),
+    "Alembic": ("wm", "alembic_export"),
+}
+
+
+def _switched_on(kind: str) -> bool:
+    """Whether the add-on that brings the exporter is on."""
+    group, name = _OPERATORS[kind]
+    return name in dir(getattr(bpy.ops, group))
+
+
+@contextmanager
+def _plain(scene: bpy.types.Scene, armatures: list[bpy.types.Object], kind: str) -> Iterator[list[bpy.types.Object]]:
+    """The armatures as a format can hold them. In place of rigs of controls meanwhile one that moves alike.
+
+    Constraints that stretch bones would shear what hangs on them, which no format holds; and BVH leaves out how an object stands.
+    """
+    if kind == "Alembic":
+        yield armatures
+        return
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(doubled(scene, armature))
+            if any(pose.constraints for pose in armature.pose.bones) or (kind == "BVH" and armature.matrix_world != Matrix())
+            else armature
+            for armature in armatures
+        ]
+
+
 def _samples(scene: bpy.types.Scene) -> int:
     """Poses that hands carry in one of the scene's frames."""
     return math.ceil(hand_rate(rate(scene)) / rate(scene) - 1e-6)
@@ -152,7 +189,10 @@ def _armatures(scene: bpy.types.Scene) -> list[bpy.types.Object]:
         return thing.type == "ARMATURE" and thing.animation_data is not None and thing.animation_data.action is not None
 
     chosen = [thing for thing in scene.objects if animated(thing) and thing.select_get()]
-    return chosen or [thing for thing in scene.objects if animated(thing) and HAND in thing and is_ours(thing)]
+    character = play_on.player(scene)
+    if chosen or character is not None:
+        return chosen or [character]
+    return [thing for thing in scene.objects if animated(thing) and HAND in thing and is_ours(thing)]
 
 
 def _moved_by(scene: bpy.types.Scene, armatures: list[bpy.types.Object]) -> list[bpy.types.Object]:

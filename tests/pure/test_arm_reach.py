@@ -35,6 +35,11 @@ def test_turning_the_bones_brings_the_hand_where_it_has_to_be(side: HandSide) ->
     assert np.abs(elbow - found.middle).max() < 1e-9
     assert np.abs(wrist - wanted).max() < 1e-9
     assert np.abs(found.missing).max() < 1e-9
+    # The pole, the elbow and the arm's line lie in one plane, the pole beyond the elbow.
+    aside = np.cross(found.middle - bend.root, wanted - bend.root)
+    away = found.pole - found.middle
+    assert np.abs(np.sum(aside * away, axis=1)).max() < 1e-9 and np.abs(np.sum((wanted - bend.root) * away, axis=1)).max() < 1e-9
+    assert (np.sum((found.middle - bend.root) * away, axis=1) > 0.0).all()
 
 
 @pytest.mark.parametrize("side", HandSide)

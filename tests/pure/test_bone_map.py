@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from s2c_blender.motion.bone_map import BoneMap, RigBone, explain
+from s2c_blender.motion.bone_map import BoneMap, RigBone, Switch, explain
 from s2c_blender.motion.map_files import MAPS, by_names, load_map, match, read_convention, save_map, shipped
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.hands import FINGER_JOINTS, FINGERS, JOINTS, HandSide
@@ -54,14 +54,19 @@ def test_no_bone_of_any_convention_is_wrong(stem: str, bent: str) -> None:
             assert found.parts[side][joint] == bend(names[side, joint]), (found.name, joint)
 
 
-def test_rigify_is_found_by_its_controls_though_its_deforming_bones_are_there() -> None:
+def test_rigify_is_found_by_its_controls_though_its_deforming_bones_are_there(tmp_path) -> None:
     convention = CONVENTIONS["rigify"]
-    names = [*names_of(convention).values(), *extra_bones(convention), "upper_arm_parent.R", "upper_arm_parent.L"]
+    names = [*names_of(convention).values(), *extra_bones(convention)]
+    names += [f"{name}.{side}" for name in ("upper_arm_parent", "upper_arm_ik_target") for side in "RL"]
     names += [prefix + name for prefix in ("DEF-", "ORG-") for name in names_of(CONVENTIONS["rigify_metarig"]).values()]
     found = by_names(names)
     assert found is not None and found.name == "Rigify"
     assert found.ik[HandSide.LEFT].hand == "hand_ik.L"
     assert found.ik[HandSide.RIGHT].hand_switch.bone == "upper_arm_parent.R"
+    assert found.ik[HandSide.LEFT].hand_pole == "upper_arm_ik_target.L"
+    assert found.ik[HandSide.RIGHT].hand_pole_switch == Switch("upper_arm_parent.R", "pole_vector", 1.0)
+    save_map(tmp_path / "own.json", found)
+    assert load_map(tmp_path / "own.json", names).ik == found.ik
 
 
 def test_unknown_names_have_no_map() -> None:

@@ -14,10 +14,10 @@ from s2c_blender.motion import rotation
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
 from s2c_blender.motion.joint_limits import violations
 from s2c_blender.motion.key_motion import key_motion
-from s2c_blender.motion.skeleton import HandSkeleton, pad_points
+from s2c_blender.motion.skeleton import HandSkeleton, forward, pad_points
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import Cancelled
-from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.hands import FINGER_JOINTS, HandSide
 from s2c_blender.wire.keyboard import LET_OFF, LOWEST, Keyboard
 from s2c_blender.wire.notes import Fingering, NoteEvent, Score
 from tests.skeletons import plain_skeleton
@@ -178,3 +178,12 @@ def test_a_preview_shows_the_clips_own_frames_the_first_ones_early() -> None:
     assert shown[0][3] == 1  # before any other window was begun
     np.testing.assert_array_equal(np.concatenate([turns for _, turns, _, _ in shown]), made.rotation)
     np.testing.assert_array_equal(np.concatenate([places for _, _, places, _ in shown]), made.translation)
+
+
+def test_knuckles_of_a_small_hand_stay_above_the_keys_when_it_reaches_far() -> None:
+    notes = tuple(NoteEvent(0.5, 1.3, pitch, 70, LEFT) for pitch in (50, 64))
+    clip = perform(Score(notes), Settings(hand_size=0.176))
+    skeleton = hand_skeleton(load_hand_rig()).scaled(0.8)
+    joints, _ = forward(skeleton, clip.rotation.astype(float), clip.translation.astype(float))
+    knuckles = joints[:, LEFT, [chain[0] for chain in FINGER_JOINTS[1:]], 2]
+    assert knuckles.min() > 0.75 * skeleton.radius[LEFT, 0]  # the palm is twice that thick

@@ -20,9 +20,9 @@ PYTHON = os.environ.get("PIANO_HANDS_FULL_PYTHON", "")
 needs_a_window = pytest.mark.skipif(not BLENDER, reason="PIANO_HANDS_WINDOWED_BLENDER names no Blender that can open a window")
 
 
-def driven(driver: str, out: Path) -> dict:
+def driven(driver: str, out: Path, *more: str) -> dict:
     """Run a driver in Blender; what it found."""
-    command = [*shlex.split(BLENDER), "--python", str(HERE / driver), "--", str(out)]
+    command = [*shlex.split(BLENDER), "--python", str(HERE / driver), "--", str(out), *more]
     subprocess.run(command, cwd=HERE.parents[1], timeout=600, check=True)
     figures = json.loads((out / "figures.json").read_text())
     assert figures.get("ok"), figures.get("error")
@@ -41,6 +41,19 @@ def test_a_persons_way_through_the_panel(tmp_path):
     while Path(f"/proc/{figures['backend left at work']}").exists():
         assert time.monotonic() < deadline, "the backend outlived Blender"
         time.sleep(0.05)
+
+
+@needs_a_window
+def test_a_persons_way_to_a_character(tmp_path):
+    """A take baked, a finger changed, undone and done again, trimmed twice; when Blender is closed only takes that count stay."""
+    package = os.environ.get("PIANO_HANDS_EXTENSION")  # from the checkout nobody tells the add-on that Blender closes
+    figures = driven("drive_character.py", tmp_path, *([package] if package else []))
+    assert figures["take after undo"] == "demo-Hero.npz" and figures["take after redo"] == "demo-Hero~2.npz"
+    assert figures["note F1"] == 1.0 and figures["gap P95 (mm)"] < 2.0
+    assert len(figures["takes while Blender runs"]) == 7
+    if package:
+        left = {path.name for path in tmp_path.glob("*.npz")}
+        assert left == {"demo.npz", "demo-Hero.npz", figures["take at the end"], figures["own take"]}
 
 
 @needs_a_window
