@@ -44,7 +44,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     doctor.add_parser(commands)
     if wanted in ("setup", "doctor"):
         return
-    from . import batch_command, fingering_command, mesh_command, model_command
+    from . import batch_command, compare_command, fingering_command, mesh_command, model_command
     from .data import command as data
     from .drawing import command as drawing
     from .evaluation import command as evaluation
@@ -56,6 +56,7 @@ def _add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     _add_anew(commands)
     _add_serve(commands)
     fingering_command.add_parser(commands)
+    compare_command.add_parser(commands)
     mesh_command.add_parser(commands)
     model_command.add_parsers(commands)
     data.add_parser(commands)

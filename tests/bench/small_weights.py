@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The whole recipe of the weights that ship: made motions, training, evaluation on pieces that were held out, files put in place.
 
-python -m tests.bench.small_weights SCORES [--work DIR] [--hours 0.6] [--steps 3000] [--evaluate-only]
+python -m tests.bench.small_weights SCORES [--work DIR] [--hours 1.2] [--steps 6000] [--evaluate-only]
 
 Stopped and started again it goes on where it was. SCORES: a folder of MIDI files; every fourth is held out. Writes
 backend/s2c/weights/small.safetensors, docs/small_s2c.md and .json (the evaluation) and docs/small_s2c_loss.png.
@@ -26,6 +26,7 @@ from .curve import draw_curves
 ROOT = Path(__file__).parents[2]
 WEIGHTS = ROOT / "backend" / "s2c" / "weights" / "small.safetensors"
 DOCS = ROOT / "docs"
+_HELD_HOURS = 0.8  # of motion to be judged by: each take is held in one way, and few ways say little
 _SMOOTH = 50  # steps that a point of the picture is the mean of
 
 
@@ -34,15 +35,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scores", type=Path, metavar="SCORES", help="a folder of MIDI files")
     parser.add_argument("--work", type=Path, default=Path("out/small_s2c"), metavar="DIR", help="for what is made meanwhile")
-    parser.add_argument("--hours", type=float, default=0.6, metavar="H", help="of motion to learn from (0.6)")
-    parser.add_argument("--steps", type=int, default=3000, metavar="N", help="of training (3000)")
+    parser.add_argument("--hours", type=float, default=1.2, metavar="H", help="of motion to learn from (1.2)")
+    parser.add_argument("--steps", type=int, default=6000, metavar="N", help="of training (6000)")
     parser.add_argument("--evaluate-only", action="store_true", help="take the weights as far as they have been trained")
     options = parser.parse_args()
     work = options.work.absolute()
     data, held = work / "data", work / "heldout"
     usual = ("--camera", "still", "--no-audio")
     _run("data", "synthesize", options.scores, "-o", data, "--hours", options.hours, "--seed", 7, *usual)
-    _run("data", "synthesize", _held_out(options.scores, work), "-o", held, "--hours", 0.2, "--seed", 8, "--written", 0.8, *usual)
+    _run("data", "synthesize", _held_out(options.scores, work), "-o", held, "--hours", _HELD_HOURS, "--seed", 8, "--written", 0.8, *usual)
     if not options.evaluate_only:
         _run("train", "notes", "--data", data, "-o", work / "run", "--set", f"steps={options.steps}")
     model = checkpoint.load(work / "run" / "latest")
@@ -60,7 +61,7 @@ def main() -> int:
     _run(
         "evaluate",
         "--checkpoint",
-        WEIGHTS,
+        WEIGHTS.relative_to(ROOT),
         "--beside",
         beside,
         "--data",
