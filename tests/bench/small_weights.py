@@ -43,7 +43,8 @@ def main() -> int:
     data, held = work / "data", work / "heldout"
     usual = ("--camera", "still", "--no-audio")
     _run("data", "synthesize", options.scores, "-o", data, "--hours", options.hours, "--seed", 7, *usual)
-    _run("data", "synthesize", _held_out(options.scores, work), "-o", held, "--hours", _HELD_HOURS, "--seed", 8, "--written", 0.8, *usual)
+    judged = ("--hours", _HELD_HOURS, "--seed", 8, "--written", 0.8)
+    _run("data", "synthesize", _held_out(options.scores, work), "-o", held, *judged, *usual)
     if not options.evaluate_only:
         _run("train", "notes", "--data", data, "-o", work / "run", "--set", f"steps={options.steps}")
     model = checkpoint.load(work / "run" / "latest")
