@@ -65,7 +65,8 @@ class SolveSettings:
     damping: float = 1.0  # Levenberg's, as a share of the prior's weights
     first_spread: float = 0.006  # tightest wish of the first iteration (metres),
     tighten: float = 0.5  # and by how much it tightens from one to the next
-    outlier: float = 0.003  # metres beyond which a wish pulls with constant force
+    outlier: float = 0.003  # metres beyond which a wish pulls with constant force;
+    outlier_on_key: float = 0.009  # sideways, where a finger presses: what pushes it off its key must not win
     window: float = 8.0
     overlap: float = 0.6
     threads: int = min(os.cpu_count() or 1, 4)  # at work on batches; results do not depend on it
@@ -102,7 +103,7 @@ class Problem:
         settings = self.settings
         loosest = settings.first_spread * settings.tighten**iteration
         posed = kinematics.pose(self.skeleton, dofs)
-        rows, residuals = self._fingertips(posed, loosest)
+        rows, residuals = self._fingertips(posed, loosest, settled=iteration >= settings.skin_from)
         across = np.swapaxes(rows, -1, -2)
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
@@ -142,9 +143,9 @@ class Problem:
         values = values.reshape(self.windows, self.frames, 2, *rest)
         return np.ascontiguousarray(np.moveaxis(values, 2, 1)).reshape(self.windows * 2, self.frames, *rest)
 
-    def _fingertips(self, posed: kinematics.Posed, loosest: float) -> tuple[Array, Array]:
+    def _fingertips(self, posed: kinematics.Posed, loosest: float, *, settled: bool) -> tuple[Array, Array]:
         """Weighted rows (N, H, 15, D) and residuals of contact and clearance; no wish counts for more than a standard deviation of
-        `loosest` metres allows."""
+        `loosest` metres allows. settled: whether fingers should have found their keys by now."""
         wish = self.targets
         top = (wish.over_black[..., None] * BLACK_HEIGHT).astype(np.float32)
         bottom, flanks = kinematics.lowest(self.skeleton, posed, lambda y: top * _smooth_step(y, _BLACK_RISE))
@@ -154,16 +155,21 @@ class Problem:
         black_top = BLACK_HEIGHT * among
         off_x = _off_sideways(wish, bottom, flanks)
         off_y = y - np.clip(y, wish.y_low, wish.y_high)
-        off_z = z - (wish.height + wish.tilt * y + wish.over_black * black_top)
-        # A finger that may touch may do so on its own key only.
+        # A finger that may touch may do so on its own key only; one that has got to another goes over what is between.
         astray = np.maximum(bottom[..., 0] - wish.x_high, wish.x_low - bottom[..., 0]) > self.settings.on_key
+        height = wish.height + wish.tilt * y
+        if settled:
+            height = np.where(astray & np.isinf(wish.clearance), np.maximum(height, black_top), height)
+        off_z = z - (height + wish.over_black * black_top)
         clearance = np.where(astray, np.maximum(wish.clearance, 0.0), wish.clearance)
         short = np.minimum(z - (clearance + black_top), 0.0)
         clear_weight = np.where(short < 0.0, max(self.settings.clearance, loosest) ** -2, 0.0)
         residuals = np.stack([off_x, off_y, off_z], axis=-1)
         weight = np.minimum(np.stack([wish.x_weight, wish.y_weight, wish.height_weight], axis=-1), loosest**-2)
         # Huber: what is far out of reach pulls, but not with all its might (wishes may contradict each other).
-        weight = weight / np.maximum(1.0, np.abs(residuals) / self.settings.outlier)
+        outlier = np.full(residuals.shape, self.settings.outlier)
+        outlier[..., 0][np.isinf(wish.clearance)] = self.settings.outlier_on_key
+        weight = weight / np.maximum(1.0, np.abs(residuals) / outlier)
         # Height and clearance are both about z: one row with the sum of their weights.
         both = weight[..., 2] + clear_weight
         residuals[..., 2] = (weight[..., 2] * off_z + clear_weight * short) / both
