@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 _BLACK = Keyboard().black
 
 RETURN_TIME = 0.05  # seconds that a key is given to rise before it is struck again; half the interval where that is short
+HAND_OVER = 0.10  # the same where the other hand strikes it, whose finger needs the place; at most this
+HAND_OVER_SHARE = 0.3  # of the interval
 SHORTEST_PRESS = 0.03
 LIFT = 0.055  # seconds from leaving one key to striking the next: the key rises, the next goes down; without the way between
 FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
@@ -43,7 +45,7 @@ def strikes_and_releases(
     strike = np.array([note.onset for note in score.notes], dtype=np.float64) + playable.delay
     release = playable.offset.copy()
     _make_way(score, playable, finger, tables, strike=strike, release=release)
-    _let_keys_rise(score, finger, strike=strike, release=release)
+    _let_keys_rise(score, playable, finger, strike=strike, release=release)
     return strike, np.maximum(release, strike + SHORTEST_PRESS)
 
 
@@ -95,13 +97,17 @@ def _moves_in(other: _Down, now: _Down) -> bool:
     return bool(_BLACK[now.key]) and now.finger in (0, 4) and not _BLACK[other.key] and other.finger in (1, 2, 3)
 
 
-def _let_keys_rise(score: Score, finger: NDArray[np.int8], *, strike: Array, release: Array) -> None:
-    following: dict[int, float] = {}
+def _let_keys_rise(score: Score, playable: Playable, finger: NDArray[np.int8], *, strike: Array, release: Array) -> None:
+    following: dict[int, int] = {}
     for index in np.argsort(-strike, kind="stable").tolist():
         if finger[index] == UNPLAYED:
             continue
         pitch = score.notes[index].pitch
         if pitch in following:
-            interval = following[pitch] - strike[index]
-            release[index] = min(release[index], following[pitch] - min(RETURN_TIME, 0.5 * interval))
-        following[pitch] = float(strike[index])
+            after = following[pitch]
+            interval = strike[after] - strike[index]
+            room = RETURN_TIME
+            if playable.hand[after] != playable.hand[index]:
+                room = max(room, min(HAND_OVER, HAND_OVER_SHARE * interval))
+            release[index] = min(release[index], strike[after] - min(room, 0.5 * interval))
+        following[pitch] = index
