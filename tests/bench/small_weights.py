@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The whole recipe of the weights that ship: made motions, training, evaluation on pieces that were held out, files put in place.
 
-python -m tests.bench.small_weights SCORES [--work DIR] [--hours 1.2] [--steps 6000] [--evaluate-only]
+python -m tests.bench.small_weights SCORES [--work DIR] [--hours 4] [--steps 8000] [--evaluate-only]
 
 Stopped and started again it goes on where it was. SCORES: a folder of MIDI files; every fourth is held out. Writes
 backend/s2c/weights/small.safetensors, docs/small_s2c.md and .json (the evaluation) and docs/small_s2c_loss.png.
@@ -35,8 +35,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scores", type=Path, metavar="SCORES", help="a folder of MIDI files")
     parser.add_argument("--work", type=Path, default=Path("out/small_s2c"), metavar="DIR", help="for what is made meanwhile")
-    parser.add_argument("--hours", type=float, default=1.2, metavar="H", help="of motion to learn from (1.2)")
-    parser.add_argument("--steps", type=int, default=6000, metavar="N", help="of training (6000)")
+    parser.add_argument("--hours", type=float, default=4.0, metavar="H", help="of motion to learn from (4)")
+    parser.add_argument("--steps", type=int, default=8000, metavar="N", help="of training (8000)")
     parser.add_argument("--evaluate-only", action="store_true", help="take the weights as far as they have been trained")
     options = parser.parse_args()
     work = options.work.absolute()
