@@ -26,7 +26,7 @@ LIFT = 0.055  # seconds from leaving one key to striking the next: the key rises
 FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
 IN_TIME = 0.028  # seconds from leaving a white key to the strike for which the hand has to go in
 GIVE = 0.012  # metres beyond the practical stretch that a hand gives rather than let a key go,
-HARDLY_HELD = 0.3  # and less where the key is to be held for less than these seconds longer
+GIVE_LONG = 0.006  # and between long fingers, which open less
 LONGEST_WAY = 0.3  # seconds: what ends earlier than this before a strike is in nobody's way
 
 
@@ -77,13 +77,12 @@ def _make_way(
                 continue
             conflict = tables[side].conflict[other.key, now.key, other.finger, now.finger] / 1000.0
             held = time - strike[other.index]
-            give = GIVE * min(1.0, max(0.0, release[other.index] - time) / HARDLY_HELD)
+            give = GIVE if 0 in (other.finger, now.finger) else GIVE_LONG
             same_finger = other.finger == now.finger
             rolled = playable.delay[other.index] != playable.delay[index]
             moves_in = held > TOGETHER and _moves_in(other, now)
             if same_finger or moves_in or (conflict > give and (held > TOGETHER or rolled)):
-                lift = LIFT if same_finger else max(IN_TIME * moves_in, LIFT * min(1.0, conflict / GIVE) * (conflict > give))
-                way = lift + conflict / FINGER_SPEED
+                way = (LIFT if same_finger or conflict > give else IN_TIME) + conflict / FINGER_SPEED
                 latest = held - SHORTEST_PRESS if rolled else 0.5 * held
                 release[other.index] = min(release[other.index], time - min(way, latest))
         down[side] = [*stays, now]
