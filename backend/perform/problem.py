@@ -26,6 +26,7 @@ from .targets import Targets
 
 Array = NDArray[np.float64]
 
+_PIN = 1e12  # weight of a frame that is to stay as it is
 _BLACK_RISE = (0.036, 0.056)  # y over which the tops of the black keys begin to count: wide, for a steep edge makes steps swing
 
 
@@ -38,15 +39,16 @@ class SolveSettings:
     """Weights, as standard deviations: what counts as one unit of unhappiness. Metres, radians, seconds.
 
     Tried and left: blocks of two frames (twice as slow as the pentadiagonal elimination); a steep edge at the black keys' fronts
-    (steps swing to and fro); the middle of the pad in place of its flanks (neighbours get pressed); sixteen iterations (no better
-    than eleven); tighter or farther-reaching wishes for depth (fingers leave their keys).
+    (steps swing to and fro); the middle of the pad in place of its flanks (neighbours get pressed); more iterations for every frame
+    (no better than `rounds` for the few that need them, and dearer); tighter or farther-reaching wishes for depth (fingers leave
+    their keys).
 
     prior: how far a degree of freedom may stray from the prior. The knuckles (MCP) stray most: they make most of a
       fingertip's vertical motion (Goebl & Palmer 2013, doi 10.1371/journal.pone.0050901).
     acceleration: of the difference from the prior; heavy wrist, light fingers.
     """
 
-    iterations: int = 11
+    iterations: int = 10  # of every frame
     skin_from: int = 5  # iteration from which not only spheres but the skin itself is kept out of keys
     prior: Array = field(
         default_factory=lambda: _per_dof(
@@ -67,6 +69,9 @@ class SolveSettings:
     tighten: float = 0.5  # and by how much it tightens from one to the next
     outlier: float = 0.003  # metres beyond which a wish pulls with constant force;
     outlier_on_key: float = 0.009  # sideways, where a finger presses: what pushes it off its key must not win
+    restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done
+    around: float = 0.15  # seconds on both sides that go on with it
+    rounds: tuple[int, ...] = (6, 6)  # more iterations for what is not done
     window: float = 8.0
     overlap: float = 0.6
     threads: int = min(os.cpu_count() or 1, 4)  # at work on batches; results do not depend on it
@@ -76,27 +81,43 @@ class SolveSettings:
 class Problem:
     """The windows of one batch. Arrays lead with (N, H), N = windows x frames."""
 
-    def __init__(self, skeleton: HandSkeleton, prior: Array, targets: Targets, settings: SolveSettings) -> None:
+    def __init__(
+        self,
+        skeleton: HandSkeleton,
+        prior: Array,
+        targets: Targets,
+        settings: SolveSettings,
+        pinned: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """pinned (windows, frames): what stays as it is."""
         self.skeleton, self.settings = skeleton, settings
+        self.pinned = np.zeros(prior.shape[0] * prior.shape[1], dtype=bool) if pinned is None else pinned.reshape(-1)
         self.windows, self.frames = prior.shape[:2]
         self.prior = prior.reshape(-1, 2, anatomy.DOFS)
         self.targets = targets.flat()
         self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
-        self.swing, self.last_step = np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
+        self.swing, self.last_step = self._at_rest()
         self.collisions = Collisions(skeleton, Softness(settings.collision, settings.outlier))
         self.walls = KeyWalls(skeleton, self.targets.keyboard, self.frames)
         self.own = own_keys(self.targets)
         self.idle = self.targets.x_weight < settings.bound**-2
         self.on_black = (self.targets.on_top > 0.5) & np.isinf(self.targets.clearance)  # presses a black key
 
-    def run(self, cancelled: Callable[[], bool]) -> Array:
-        """(windows, frames, H, D)."""
-        dofs = self.prior.copy()
-        for iteration in range(self.settings.iterations):
+    def run(self, dofs: Array, iterations: range, cancelled: Callable[[], bool]) -> Array:
+        """Poses (N, H, D) from where they are now. The first iterations are for the hand as a whole: see `SolveSettings`."""
+        self.swing, self.last_step = self._at_rest()
+        for iteration in iterations:
             if cancelled():
                 raise Cancelled
-            dofs += self._step(dofs, iteration, cancelled)
-        return dofs.reshape(self.windows, self.frames, 2, anatomy.DOFS)
+            dofs = dofs + self._step(dofs, iteration, cancelled)
+        return dofs
+
+    def _at_rest(self) -> tuple[Array, Array]:
+        return np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
+
+    def restless(self) -> NDArray[np.bool_]:
+        """(N,) frames that the last iteration still moved."""
+        return np.abs(self.last_step).max(axis=(1, 2)) > self.settings.restless
 
     def _step(self, dofs: Array, iteration: int, cancelled: Callable[[], bool]) -> Array:
         """One Gauss-Newton step. Wishes tighten from one to the next, so that the hand comes as a whole before its fingers fit."""
@@ -121,6 +142,7 @@ class Problem:
         slope += away * settings.prior**-2 + over * settings.limit**-2
         in_time = self._by_window(away)
         matrix[..., diagonal, diagonal] *= 1.0 + self.swing[..., None]
+        matrix[..., diagonal, diagonal] += _PIN * self.pinned[:, None, None]
         right = -self._by_window(slope) - self.smoothness * block_solver.apply_second_differences(in_time)
         step = block_solver.solve(self._by_window(matrix), self.smoothness, right)
         step = np.moveaxis(step.reshape(self.windows, 2, self.frames, -1), 1, 2).reshape(dofs.shape)

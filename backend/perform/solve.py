@@ -19,6 +19,7 @@ from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.errors import Cancelled
 
 from .problem import Problem, SolveSettings
+from .settle import solve_and_settle
 from .targets import Targets
 
 Array = NDArray[np.float64]
@@ -76,7 +77,7 @@ def solve_in_parts(
         begin, end = max(int(index[0, 0]), 0), min(int(index[-1, -1]) + 1, frames)
         prior, targets = planned.section(begin, end)
         inside = np.clip(index, begin, end - 1) - begin
-        return index, Problem(skeleton, prior[inside], targets.take(inside), settings).run(stop.is_set)
+        return index, solve_and_settle(Problem(skeleton, prior[inside], targets.take(inside), settings), stop.is_set)
 
     pending, weight = np.zeros((0, 2, anatomy.DOFS)), np.zeros(0)
     done = 0  # frames given away; `pending` begins there

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Some moments are harder than others: where a solve has not come to rest, it goes on there, and only there."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .problem import Problem
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+_ROWS = 4  # stretches are laid one behind the other into so many rows, which are solved side by side
+_HELD = 2  # frames at each end of a stretch that stay: as many as the smoothness looks back
+
+
+def solve_and_settle(problem: Problem, cancelled: Callable[[], bool]) -> Array:
+    """Poses (windows, frames, H, D). Raises Cancelled."""
+    settings, shape = problem.settings, (problem.windows, problem.frames)
+    around = round(settings.around * problem.targets.rate)
+    dofs = problem.run(problem.prior.copy(), range(settings.iterations), cancelled)
+    restless = problem.restless()
+    for more in settings.rounds:
+        rows, free = stretches_in_rows(_widened(restless.reshape(shape), around))
+        if not free.any():
+            break
+        part = Problem(problem.skeleton, problem.prior[rows], problem.targets.take(rows), settings, ~free)
+        first = settings.iterations
+        moved = part.run(dofs[rows.reshape(-1)], range(first, first + more), cancelled)
+        place, free = rows.reshape(-1), free.reshape(-1)
+        dofs[place[free]] = moved[free]
+        restless = np.zeros_like(restless)
+        restless[place[free]] = part.restless()[free]
+    return dofs.reshape(*shape, *dofs.shape[1:])
+
+
+def _widened(chosen: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
+    """What is chosen along axis 1, and as many as `by` before and after it."""
+    padded = np.pad(chosen, ((0, 0), (by, by)))
+    return np.lib.stride_tricks.sliding_window_view(padded, 2 * by + 1, axis=1).any(axis=-1)
+
+
+def stretches_in_rows(chosen: NDArray[np.bool_]) -> tuple[Index, NDArray[np.bool_]]:
+    """Stretches of chosen (windows, frames), laid into rows: indices (R, L) into all frames, and which of them may move."""
+    frames = chosen.shape[1]
+    edges = np.diff(np.pad(chosen, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    begins, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
+    rows: list[list[tuple[Index, NDArray[np.bool_]]]] = [[] for _ in range(_ROWS)]
+    filled = [0] * _ROWS
+    for (window, begin), (_, end) in zip(begins, ends, strict=True):
+        free = np.ones(end - begin, dtype=bool)
+        free[:_HELD] = free[-_HELD:] = False
+        row = int(np.argmin(filled))
+        rows[row].append((window * frames + np.arange(begin, end), free))
+        filled[row] += end - begin
+    length = max(filled)
+    index, movable = np.zeros((_ROWS, length), dtype=np.intp), np.zeros((_ROWS, length), dtype=bool)
+    for row, stretches in enumerate(rows):
+        place = 0
+        for stretch, free in stretches:
+            index[row, place : place + len(stretch)], movable[row, place : place + len(stretch)] = stretch, free
+            place += len(stretch)
+    return index, movable

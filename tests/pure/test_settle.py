@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The solve goes on where it has not come to rest, and leaves everything else as it is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backend.perform.fingering import assign_fingers
+from backend.perform.hands_split import assign_hands
+from backend.perform.manner import manner
+from backend.perform.planner import Plan, Setting, Take
+from backend.perform.problem import Problem, SolveSettings
+from backend.perform.settle import solve_and_settle, stretches_in_rows
+from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
+from s2c_blender.motion.key_motion import key_motion
+from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.keyboard import Keyboard
+from s2c_blender.wire.notes import NoteEvent, Score
+
+
+@pytest.fixture(scope="module")
+def problem() -> Problem:
+    """Hands that leap while they change places, and a long rest: two windows of four seconds."""
+    notes = [
+        NoteEvent(0.3 + 0.12 * k, 0.4 + 0.12 * k, pitch, 90, HandSide.RIGHT) for k, pitch in enumerate((72, 52, 75, 54, 78, 51))
+    ]
+    notes += [
+        NoteEvent(0.35 + 0.12 * k, 0.45 + 0.12 * k, pitch, 90, HandSide.LEFT) for k, pitch in enumerate((53, 74, 49, 77, 55, 73))
+    ]
+    score = Score(tuple(sorted(notes, key=lambda note: (note.onset, note.pitch))))
+    fingering = assign_fingers(score, assign_hands(score))
+    setting = Setting(hand_skeleton(load_hand_rig()), Keyboard(), Take(-1.0, 60.0, 480), manner(0.5, 0))
+    prior, targets = Plan(score, fingering, key_motion(score, fingering), setting).section(0, 480)
+    index = np.arange(480).reshape(2, 240)
+    return Problem(setting.skeleton, prior[index], targets.take(index), SolveSettings())
+
+
+def test_only_what_has_not_come_to_rest_goes_on(problem: Problem) -> None:
+    settings = problem.settings
+    problem.settings = replace(settings, rounds=())
+    before = solve_and_settle(problem, lambda: False)
+    restless = problem.restless().reshape(2, 240)
+    problem.settings = settings
+    after = solve_and_settle(problem, lambda: False)
+    moved = (before != after).any(axis=(2, 3))
+    around = round(settings.around * 60.0)
+    assert restless.any() and moved[restless].any()
+    near = np.zeros_like(restless)
+    for window, frame in np.argwhere(restless):
+        near[window, max(frame - 2 * around, 0) : frame + 2 * around + 1] = True
+    assert not moved[~near].any()  # two rounds: each goes on around what the one before left
+    assert not near.all()
+
+
+def test_a_frame_that_is_held_stays_in_place(problem: Problem) -> None:
+    held = np.zeros((2, 240), dtype=bool)
+    held[:, 100:140] = True
+    index = np.arange(480).reshape(2, 240)
+    part = Problem(problem.skeleton, problem.prior[index], problem.targets.take(index), problem.settings, held)
+    moved = np.abs(part.run(problem.prior.copy(), range(2), lambda: False) - problem.prior).max(axis=(1, 2)).reshape(2, 240)
+    assert moved[held].max() < 1e-6
+    assert moved[~held].max() > 1e-3
+
+
+def test_stretches_are_held_at_both_ends_and_lose_no_frame() -> None:
+    chosen = np.zeros((3, 50), dtype=bool)
+    chosen[0, :9] = chosen[1, 20:31] = chosen[1, 40:] = chosen[2, 7:12] = True
+    rows, free = stretches_in_rows(chosen)
+    found = np.sort(rows[free])
+    expected = [*range(2, 7), *range(72, 79), *range(92, 98), 109]
+    np.testing.assert_array_equal(found, expected)
+    for row, movable in zip(rows, free, strict=True):
+        for place in np.flatnonzero(movable):
+            np.testing.assert_array_equal(row[place - 2 : place + 3], row[place] + np.arange(-2, 3))
