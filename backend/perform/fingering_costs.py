@@ -54,7 +54,7 @@ class Weights:
     pass_far: float = 0.58  # per white key beyond a neighbour
     pass_second: float = 0.42  # more for passing next to finger 2, 4, 5
     pass_fourth: float = 0.3
-    pass_fifth: float = 1.8
+    pass_fifth: float = 5.0
     thumb_climbs: float = 4.9  # thumb on black passes a finger on white
     thumb_dives: float = -0.52  # thumb on white passes a finger on black
     crossing: float = 25.0  # fingers 2-5 in the wrong order
