@@ -33,6 +33,7 @@ HEARING = ("torch", "transkun", "pretty_midi", "mir_eval")  # what finding notes
 DRAFT_HEARING = ("onnxruntime", "basic_pitch")  # the same in a hurry
 HEARING_WORK_PER_SECOND = 0.8  # seconds of work for one of sound on two cores
 HEARING_MEMORY = 1500.0  # MB
+DRAFT_WORK_PER_SECOND, DRAFT_MEMORY = 0.04, 200.0
 
 
 def version() -> str:

@@ -50,7 +50,10 @@ class Heard:
         return Heard(request, length)
 
     def burden(self) -> str:
-        return burden(self.duration, extra_work=config.HEARING_WORK_PER_SECOND * self.duration, extra_memory=config.HEARING_MEMORY)
+        work, memory = config.HEARING_WORK_PER_SECOND, config.HEARING_MEMORY
+        if self.request.draft:
+            work, memory = config.DRAFT_WORK_PER_SECOND, config.DRAFT_MEMORY
+        return burden(self.duration, extra_work=work * self.duration, extra_memory=memory)
 
     def perform(self, listener: Listener) -> Clip:
         self.find(listener)

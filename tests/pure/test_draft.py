@@ -3,6 +3,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -74,3 +75,9 @@ def test_where_it_is_missing_one_is_told_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(PianoHandsError) as caught:
         from_sound.Heard.open(Generate("job", str(sound), str(tmp_path / "take.npz"), draft=True))
     assert "onnxruntime" in caught.value.message and "torch" not in caught.value.message
+
+
+def test_a_draft_of_hours_promises_minutes() -> None:
+    asked = Generate("job", "long.mp3", "take.npz", draft=True)
+    assert "23 minutes of work and 1.6 GB" in from_sound.Heard(asked, 10800.0).burden()
+    assert "160 minutes of work" in from_sound.Heard(replace(asked, draft=False), 10800.0).burden()
