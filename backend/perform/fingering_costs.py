@@ -152,7 +152,7 @@ def reach(span: float) -> float:
 
     Thumb and little finger take their keys at the outer edges' inner side, so that almost the whole span counts.
     """
-    return 0.97 * span
+    return 0.95 * span
 
 
 def _strain(towards: Array, limits: Array, w: Weights) -> Array:
