@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For all tests: a process that has imported Blender's module ends at once, for it may hang while it tears itself down."""
+"""For all tests: BLAS on one thread, as in the backend's process, before anything imports NumPy; and a process that has imported
+Blender's module ends at once, for it may hang while it tears itself down."""
 
 import os
 import sys
 
 import pytest
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 _code = pytest.StashKey[int]()
 
