@@ -8,7 +8,7 @@ Unknown is every degree of freedom at every frame. The terms: contact (fingertip
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,8 @@ class SolveSettings:
     """
 
     iterations: int = 10  # of every frame
-    skin_from: int = 5  # iteration from which not only spheres but the skin itself is kept out of keys
+    skin_from: int = 5  # iteration from which not only spheres but the skin itself is kept out of keys,
+    rough_rate: float = 30.0  # and before which so many frames a second are enough (the same contact for an eighth less work)
     prior: Array = field(
         default_factory=lambda: _per_dof(
             0.02, 0.012, np.radians(9), tuple(np.radians((14, 14, 12, 14))), tuple(np.radians((7, 18, 14)))
@@ -111,6 +112,11 @@ class Problem:
                 raise Cancelled
             dofs = dofs + self._step(dofs, iteration, cancelled)
         return dofs
+
+    def part(self, index: NDArray[np.intp], pinned: NDArray[np.bool_] | None = None, *, apart: int = 1) -> "Problem":
+        """Frames `index` (windows, frames) alone, `apart` frames from each other, as a problem of its own."""
+        targets = self.targets.take(index)
+        return Problem(self.skeleton, self.prior[index], replace(targets, rate=targets.rate / apart), self.settings, pinned)
 
     def _at_rest(self) -> tuple[Array, Array]:
         return np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)

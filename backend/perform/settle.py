@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Some moments are harder than others: where a solve has not come to rest, it goes on there, and only there."""
+"""Work where it is needed: first the hand as a whole, on some frames; then every frame; then, and only there, what has not come
+to rest."""
 
 from collections.abc import Callable
 
@@ -19,13 +20,13 @@ def solve_and_settle(problem: Problem, cancelled: Callable[[], bool]) -> Array:
     """Poses (windows, frames, H, D). Raises Cancelled."""
     settings, shape = problem.settings, (problem.windows, problem.frames)
     around = round(settings.around * problem.targets.rate)
-    dofs = problem.run(problem.prior.copy(), range(settings.iterations), cancelled)
+    dofs = problem.run(_roughly(problem, cancelled), range(settings.skin_from, settings.iterations), cancelled)
     restless = problem.restless()
     for more in settings.rounds:
         rows, free = stretches_in_rows(_widened(restless.reshape(shape), around))
         if not free.any():
             break
-        part = Problem(problem.skeleton, problem.prior[rows], problem.targets.take(rows), settings, ~free)
+        part = problem.part(rows, ~free)
         first = settings.iterations
         moved = part.run(dofs[rows.reshape(-1)], range(first, first + more), cancelled)
         place, free = rows.reshape(-1), free.reshape(-1)
@@ -33,6 +34,21 @@ def solve_and_settle(problem: Problem, cancelled: Callable[[], bool]) -> Array:
         restless = np.zeros_like(restless)
         restless[place[free]] = part.restless()[free]
     return dofs.reshape(*shape, *dofs.shape[1:])
+
+
+def _roughly(problem: Problem, cancelled: Callable[[], bool]) -> Array:
+    """(N, H, D) the first iterations' poses, found at `rough_rate`; what they differ by from the prior, in between."""
+    settings = problem.settings
+    apart = max(int(problem.targets.rate // settings.rough_rate), 1)
+    every = np.arange(len(problem.prior)).reshape(problem.windows, problem.frames)
+    rough = problem.part(every[:, ::apart], apart=apart)
+    away = rough.run(rough.prior.copy(), range(settings.skin_from), cancelled) - rough.prior
+    away = away.reshape(problem.windows, rough.frames, *away.shape[1:])
+    place = np.arange(problem.frames) / apart
+    before = place.astype(np.intp)
+    after = np.minimum(before + 1, rough.frames - 1)
+    share = (place - before)[:, None, None]
+    return problem.prior + ((1.0 - share) * away[:, before] + share * away[:, after]).reshape(problem.prior.shape)
 
 
 def _widened(chosen: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
