@@ -72,7 +72,7 @@ class SolveSettings:
     outlier_on_key: float = 0.009  # sideways, where a finger presses: what pushes it off its key must not win
     restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done
     around: float = 0.15  # seconds on both sides that go on with it
-    rounds: tuple[int, ...] = (6, 6)  # more iterations for what is not done
+    rounds: tuple[int, ...] = (8, 6)  # more iterations for what is not done
     window: float = 8.0
     overlap: float = 0.6
     threads: int = min(os.cpu_count() or 1, 4)  # at work on batches; results do not depend on it
