@@ -73,7 +73,7 @@ def test_a_persons_action_is_neither_changed_nor_lost(thing):
     assert len(curves_of(thing)) == 3
 
 
-def test_three_minutes_of_two_hands_take_about_half_a_second(thing):
+def test_three_minutes_of_two_hands_take_half_a_second(thing):
     frames = np.arange(10_800) / 1.0
     rng = np.random.default_rng(0)
     hands = []
@@ -85,8 +85,11 @@ def test_three_minutes_of_two_hands_take_about_half_a_second(thing):
             for i in range(4)
         }
         hands.append((hand, channels | {("location", i, "wrist"): (frames, rng.random(10_800)) for i in range(3)}))
-    # The processor's own time: other programs on the machine do not count.
-    start = time.process_time()
-    for hand, channels in hands:
-        write_curves(hand, "Hands", channels)
-    assert time.process_time() - start < 1.5  # 0.2 to 0.6, by computer; key by key it would be minutes
+    # The processor's own time, and the best of three: other programs on the machine do not count.
+    took = []
+    for _ in range(3):
+        start = time.process_time()
+        for hand, channels in hands:
+            write_curves(hand, "Hands", channels)
+        took.append(time.process_time() - start)
+    assert min(took) < 0.5, took

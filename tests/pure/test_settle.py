@@ -57,7 +57,7 @@ def test_a_frame_that_is_held_stays_in_place(problem: Problem) -> None:
     held = np.zeros((2, 240), dtype=bool)
     held[:, 100:140] = True
     index = np.arange(480).reshape(2, 240)
-    part = Problem(problem.skeleton, problem.prior[index], problem.targets.take(index), problem.settings, held)
+    part = problem.part(index, held)
     moved = np.abs(part.run(problem.prior.copy(), range(2), lambda: False) - problem.prior).max(axis=(1, 2)).reshape(2, 240)
     assert moved[held].max() < 1e-6
     assert moved[~held].max() > 1e-3
