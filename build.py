@@ -16,8 +16,9 @@ import time
 import tomllib
 import venv
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from s2c_blender.wire.kind import is_recording
 from tests.tally import Tally, read_record
@@ -28,6 +29,7 @@ RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 OLDEST_BLENDER = (4, 5)
 LARGEST_ZIP = 10_000_000  # bytes
 GROUPS = ("check", "pure", "bpy", "torch", "window")
+BESIDE = "bpy"  # the group that runs beside others
 GROUP_PATIENCE = 900.0  # seconds for one group of tests: what hangs ends, slow computers are waited for
 
 # What the bpy wheel takes from a Debian or Ubuntu machine, besides the C library.
@@ -146,13 +148,13 @@ def _prior_options(options: argparse.Namespace) -> list[str]:
 
 
 def test(options: argparse.Namespace) -> int:
-    """Run the groups of tests, each in a process of its own, and say what came of them."""
+    """Run the groups of tests, each in processes of its own, and say what came of them."""
     python = environment("blender", "test", "full")
     fetch_wheels(python)  # the installed extension is tested too
-    groups = (options.only,) if options.only else GROUPS
-    tallies = {group: _checks(python) if group == "check" else _tests(python, group) for group in groups}
+    (ROOT / "out").mkdir(exist_ok=True)
+    tallies = {options.only: _group(python, options.only)} if options.only else _every_group(python)
     print()
-    for group, tally in tallies.items():
+    for group, tally in sorted(tallies.items(), key=lambda item: GROUPS.index(item[0])):
         for name, reason in tally.skipped:
             print(f"skipped: {name}: {reason}")
         for name in tally.failed:
@@ -355,19 +357,34 @@ def _extension_tool(python: Path) -> Path:
     return found
 
 
-def _tests(python: str, group: str) -> Tally:
-    """Run tests/<group> in a process of its own."""
+def _every_group(python: str) -> dict[str, Tally]:
+    """ "pure" by itself, for it looks at the clock; then "bpy", which takes longest, beside the others."""
+    tallies = {"pure": _group(python, "pure")}
+    told = ROOT / "out" / f"tests-{BESIDE}.txt"
+    with told.open("w", encoding="utf-8") as log, ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(_tests, python, BESIDE, log)
+        tallies |= {group: _group(python, group) for group in GROUPS if group not in ("pure", BESIDE)}
+        tallies[BESIDE] = beside.result()
+    print(f"\n{told.read_text(encoding='utf-8').strip()}", flush=True)
+    return tallies
+
+
+def _group(python: str, group: str) -> Tally:
+    return _checks(python) if group == "check" else _tests(python, group)
+
+
+def _tests(python: str, group: str, log: IO[str] | None = None) -> Tally:
+    """Run tests/<group> in a process of its own, seen by the person, or written to `log`."""
     record = ROOT / "out" / f"tests-{group}.xml"
-    record.parent.mkdir(exist_ok=True)
     record.unlink(missing_ok=True)
-    print(f"\n{group}:", flush=True)
+    print(f"\n{group}:", file=log, flush=True)
     begin = time.monotonic()
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={record}", f"tests/{group}"]
     try:
-        code = _run(command, timeout=GROUP_PATIENCE)
+        code = _run(command, timeout=GROUP_PATIENCE, log=log)
     except subprocess.TimeoutExpired:
         code = -1
-        print(f"{group}: ended after {GROUP_PATIENCE:.0f} s without a result", flush=True)
+        print(f"{group}: ended after {GROUP_PATIENCE:.0f} s without a result", file=log, flush=True)
     return read_record(record, group, code=code, seconds=time.monotonic() - begin)
 
 
@@ -389,10 +406,10 @@ def _project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def _run(command: Sequence[str], *, timeout: float | None = None) -> int:
-    """Run a program in the checkout's folder, seen by the person; returns its exit code."""
+def _run(command: Sequence[str], *, timeout: float | None = None, log: IO[str] | None = None) -> int:
+    """Run a program in the checkout's folder, seen by the person, or written to `log`; returns its exit code."""
     quiet = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
-    return subprocess.run(command, cwd=ROOT, env=quiet, timeout=timeout, check=False).returncode
+    return subprocess.run(command, cwd=ROOT, env=quiet, timeout=timeout, stdout=log, stderr=log, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -16,11 +16,14 @@ def available() -> bool:
     return any(module.__name__ == "rigify" for module in addon_utils.modules())
 
 
-def build(make: Make, *, generated: bool, name: str = "Character") -> bpy.types.Object:
-    """The rig, its mesh bound to the deforming bones. `make.convention` has to be "rigify_metarig"."""
+def build(make: Make, *, generated: bool, face: bool = True, name: str = "Character") -> bpy.types.Object:
+    """The rig, its mesh bound to the deforming bones. `make.convention` has to be "rigify_metarig". Most of the time that it takes
+    to generate goes into the face."""
     addon_utils.enable("rigify", default_set=True)
     bpy.ops.object.armature_human_metarig_add()
     metarig = bpy.context.object
+    if not face:
+        _take_off_face(metarig)
     joints, ends = character_rigs._joints(make)
     names = character_rigs._names(make)
     _fit(metarig, joints, ends, names)
@@ -36,6 +39,14 @@ def build(make: Make, *, generated: bool, name: str = "Character") -> bpy.types.
     character_rigs._clothe(rig, make, names, joints, ends)
     bpy.context.view_layer.update()
     return rig
+
+
+def _take_off_face(metarig: bpy.types.Object) -> None:
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = metarig.data.edit_bones
+    for bone in [*bones["face"].children_recursive, bones["face"]]:
+        bones.remove(bone)
+    bpy.ops.object.mode_set(mode="OBJECT")
 
 
 def _fit(metarig: bpy.types.Object, joints: dict, ends: dict, names: dict[str, str]) -> None:

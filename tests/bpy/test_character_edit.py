@@ -8,7 +8,6 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from s2c_blender import registration  # noqa: E402
 from s2c_blender.properties import settings_of  # noqa: E402
 from s2c_blender.scene.action import BELOW, curves_of  # noqa: E402
 from s2c_blender.scene.action_edit import Points  # noqa: E402
@@ -16,25 +15,31 @@ from s2c_blender.scene.contact import measure_scene  # noqa: E402
 from s2c_blender.scene.timing import frame_at, rate  # noqa: E402
 from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.hands import FINGER_JOINTS, HandSide  # noqa: E402
-from tests import character_rigs, midi_files  # noqa: E402
+from tests import character_rigs, kept_scenes, midi_files  # noqa: E402
 from tests.character_rigs import Make  # noqa: E402
 
 
-@pytest.fixture
-def scene(tmp_path):
+@pytest.fixture(scope="module")
+def baked(tmp_path_factory):
     """A take of 8 notes, 4.8 s long, on a character."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    registration.register()
-    scene = bpy.context.scene
-    scene.render.fps = 60
-    settings = settings_of(scene)
-    settings.piece = str(midi_files.piece(tmp_path / "piece.mid", notes=8, seconds_apart=0.6))
-    settings.folder = str(tmp_path)
-    bpy.ops.s2c.generate()
-    settings.character = character_rigs.build(Make("unreal4", arms=30))
-    bpy.ops.s2c.bake_character()
-    yield scene
-    registration.unregister()
+    folder = tmp_path_factory.mktemp("edit")
+
+    def make(scene):
+        scene.render.fps = 60
+        settings = settings_of(scene)
+        settings.piece = str(midi_files.piece(folder / "piece.mid", notes=8, seconds_apart=0.6))
+        settings.folder = str(folder)
+        bpy.ops.s2c.generate()
+        settings.character = character_rigs.build(Make("unreal4", arms=30))
+        bpy.ops.s2c.bake_character()
+
+    return kept_scenes.keep(folder / "baked.blend", make)
+
+
+@pytest.fixture
+def scene(baked):
+    with kept_scenes.opened(baked) as scene:
+        yield scene
 
 
 def tips(scene, frame):

@@ -9,29 +9,34 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from s2c_blender import registration  # noqa: E402
 from s2c_blender.properties import settings_of  # noqa: E402
 from s2c_blender.scene.action import curves_of  # noqa: E402
 from s2c_blender.scene.action_edit import Points  # noqa: E402
 from s2c_blender.scene.contact import measure_scene  # noqa: E402
 from s2c_blender.scene.timing import frame_at  # noqa: E402
 from s2c_blender.wire.clip import Clip  # noqa: E402
-from tests import character_rigs, midi_files, rigify_rigs  # noqa: E402
+from tests import character_rigs, kept_scenes, midi_files, rigify_rigs  # noqa: E402
 from tests.character_rigs import Make  # noqa: E402
 
 
-@pytest.fixture
-def scene(tmp_path):
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
     """A take of 24 notes, 14 s long."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    registration.register()
-    scene = bpy.context.scene
-    settings = settings_of(scene)
-    settings.piece = str(midi_files.piece(tmp_path / "piece.mid", notes=24, seconds_apart=0.6))
-    settings.folder = str(tmp_path)
-    bpy.ops.s2c.generate()
-    yield scene
-    registration.unregister()
+    folder = tmp_path_factory.mktemp("fingers")
+
+    def make(scene):
+        settings = settings_of(scene)
+        settings.piece = str(midi_files.piece(folder / "piece.mid", notes=24, seconds_apart=0.6))
+        settings.folder = str(folder)
+        bpy.ops.s2c.generate()
+
+    return kept_scenes.keep(folder / "generated.blend", make)
+
+
+@pytest.fixture
+def scene(generated):
+    with kept_scenes.opened(generated) as scene:
+        yield scene
 
 
 def unreal():
@@ -94,7 +99,7 @@ def test_a_changed_finger_changes_the_character_around_it_alone(scene, error):
 @pytest.mark.skipif(not rigify_rigs.available(), reason="this Blender has no Rigify")
 def test_a_changed_finger_moves_ik_controls(scene):
     settings = settings_of(scene)
-    settings.character = rigify_rigs.build(Make("rigify_metarig", arms=35, curl=9), generated=True)
+    settings.character = rigify_rigs.build(Make("rigify_metarig", arms=35, curl=9), generated=True, face=False)
     bpy.ops.s2c.bake_character()
     was = every_key(settings.character)
     note = settings.notes[9]
