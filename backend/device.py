@@ -13,7 +13,11 @@ from s2c_blender.wire.errors import PianoHandsError
 @dataclass(frozen=True)
 class Device:
     """`precision` is that of encoders and position predictors, whose one answer must have the digits for millimetres; `denoiser`
-    that of the denoiser, asked anew at every step, if it is another. Sampling itself always works in single precision."""
+    that of the denoiser, asked anew at every step, if it is another. Sampling itself always works in single precision.
+
+    `compiles`: the denoiser by torch.compile. No device is resolved so: on an H100 the first window then takes 70 s, and each after
+    it 0.3 s instead of 0.8; and a C compiler must be there.
+    """
 
     torch: torch.device
     precision: torch.dtype  # pyright: ignore[reportInvalidTypeForm] - the field above is named torch
@@ -37,8 +41,9 @@ def resolve(name: str = "auto") -> Device:
     if not there:
         raise PianoHandsError("no-device", f"There is no device {name} here.", "Choose cpu, or leave the choice to auto.")
     if kind == "cuda":
+        torch.backends.cudnn.allow_tf32 = False  # which is single precision in name alone: ten bits
         wide = torch.cuda.is_bf16_supported()
-        return Device(torch.device(name), torch.float32, compiles=True, denoiser=torch.bfloat16 if wide else torch.float16)
+        return Device(torch.device(name), torch.float32, denoiser=torch.bfloat16 if wide else torch.float16)
     if kind == "cpu":
         set_threads()
         return Device(torch.device(name), torch.float32, denoiser=torch.bfloat16 if multiplies_bf16() else None)
