@@ -15,6 +15,7 @@ from s2c_blender.wire.archive import read_arrays
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.hands import HandSide
 
+from ..device import resolve
 from .audio_encoder import normalise
 from .config import POSITION_SCALE
 from .dual_denoiser import Conditioning
@@ -48,8 +49,9 @@ def published_schedule(schedule: NoiseSchedule) -> dict[str, Tensor]:
 class Verification:
     """`entries` gives every number that can be computed from the folder's inputs, under the name it is recorded by."""
 
-    def __init__(self, folder: Path) -> None:
-        self.model = load_reference(folder)
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        self._device = device
+        self.model = load_reference(folder).to(device)
         self.inputs = _read(folder / "inputs.npz")
         self.expected = _read(folder / "outputs.npz")
         train = folder / "train_inputs.npz"
@@ -67,11 +69,12 @@ class Verification:
             yield from self._losses(self.train)
 
     def _sound(self, batch: int) -> Tensor:
-        return normalise(torch.from_numpy(self.inputs["pcm"][:batch].astype(np.float32) / 32768))
+        return normalise(_tensor(self.inputs["pcm"][:batch].astype(np.float32) / 32768)).to(self._device)
 
     def _hands(self, name: str, batch: int) -> Tensor:
         """Recorded (B, C, N) of both hands to (B, 2, N, C)."""
-        return torch.stack([_tensor(self.inputs[f"{name}_{side.word}"][:batch]).transpose(1, 2) for side in HandSide], dim=1)
+        hands = [_tensor(self.inputs[f"{name}_{side.word}"][:batch]).transpose(1, 2) for side in HandSide]
+        return torch.stack(hands, dim=1).to(self._device)
 
     def _condition(self, batch: int) -> tuple[Tensor, Conditioning]:
         positions, conditioning = self.model.prepare(self._sound(batch), causal=batch == 1)
@@ -87,7 +90,7 @@ class Verification:
         yield f"b{batch}/audio_norm_stats", np.array([float(value) for value in statistics])
         positions, conditioning = self._condition(batch)
         features = self.model.features(sound)
-        x, step = self._hands("x_t", batch), torch.full((batch,), 500)
+        x, step = self._hands("x_t", batch), torch.full((batch,), 500, device=self._device)
         hands = [self.model.denoiser.hand(side) for side in HandSide]
         down = [hand.descend(x[:, side], step, conditioning.hands[side]) for side, hand in enumerate(hands)]
         v = self.model.denoiser(x, step, conditioning)
@@ -97,12 +100,12 @@ class Verification:
             _, hidden = self.model.predictor(side)(features[side], causal=batch == 1)
             chosen = {"audio_f": (features[side],), "hidden_f": (hidden,), "both": (features[side], hidden)}
             condition = torch.cat(chosen[self.model.config.condition], dim=-1)
-            yield place + "conv_mid", convolved[:, :, 180:196].numpy()
+            yield place + "conv_mid", _array(convolved[:, :, 180:196])
             yield place + "conv_frames", np.array([convolved.shape[-1]])
-            yield place + "hubert", features[side].numpy()
-            yield place + "position", positions[:, side].numpy()
+            yield place + "hubert", _array(features[side])
+            yield place + "position", _array(positions[:, side])
             yield place + "xcond", _channels_first(hand.condition(condition, causal=batch == 1))
-            yield place + "t_emb", down[side].time.numpy()
+            yield place + "t_emb", _array(down[side].time)
             yield place + "init_conv_head", _channels_first(down[side].start[:, :16])
             yield place + "skip_means", np.array([float(skip.abs().mean()) for skip in down[side].skips])
             yield place + "bottleneck", _channels_first(down[side].bottleneck)
@@ -111,7 +114,8 @@ class Verification:
 
     def _predict(self, x: Tensor, step: int, schedule: NoiseSchedule) -> Tensor:
         """x (2, N, C) to x0."""
-        return schedule.clean(x, self.model.denoiser(x[None], torch.tensor([step]), self._alone[1])[0], step)
+        at = torch.tensor([step], device=self._device)
+        return schedule.clean(x, self.model.denoiser(x[None], at, self._alone[1])[0], step)
 
     def _step_noise(self, index: int) -> Tensor:
         """(2, N, C), right first; recorded left first."""
@@ -122,7 +126,8 @@ class Verification:
         for step in sorted({int(match[1]) for name in self.expected if (match := re.match(r"step_t(\d+)/", name))}):
             x = self._hands("x_t", 1)[0]
             clean = self._predict(x, step, self.schedule)
-            before = scheduler.step(scheduler.steps.index(step), x, clean, before=None, noise=self._step_noise(0))
+            noise = self._step_noise(0).to(self._device)
+            before = scheduler.step(scheduler.steps.index(step), x, clean, before=None, noise=noise)
             for side in HandSide:
                 yield f"step_t{step}/{side.word}/x_prev", _channels_first(before[side : side + 1])
                 yield f"step_t{step}/{side.word}/x0", _channels_first(clean[side : side + 1])
@@ -139,15 +144,15 @@ class Verification:
         seen = dict[int, Tensor]()
         sampler = Sampler(lambda x, step: self._predict(x, step, schedule), AncestralScheduler(schedule))
         shape = (self.model.config.frames, self.model.config.denoiser.channels)
-        found = sampler.run(_Recorded(self, count), shape, device=torch.device("cpu"), listening=Listening(look=seen.__setitem__))
+        found = sampler.run(_Recorded(self, count), shape, device=self._device, listening=Listening(look=seen.__setitem__))
         for step, x in seen.items():
             for side in HandSide:
                 yield f"run{count}/{side.word}_after_t{step}", _channels_first(x[side : side + 1])
         for side in HandSide:
             yield f"run{count}/{side.word}", _channels_first(found[side : side + 1])
-        pose = np.concatenate([found[side].numpy().astype(float) * np.pi for side in HandSide], axis=1)
+        pose = np.concatenate([_array(found[side]).astype(float) * np.pi for side in HandSide], axis=1)
         yield f"post/pose_right_left_{pose.shape[1]}", smooth(pose)
-        scaled = self._alone[0][0].numpy().astype(float) * np.array(POSITION_SCALE)
+        scaled = _array(self._alone[0][0]).astype(float) * np.array(POSITION_SCALE)
         yield "post/trans_right_left_6", smooth(np.concatenate(list(scaled), axis=1))
 
     def _masks(self) -> Iterator[Entry]:
@@ -162,11 +167,11 @@ class Verification:
 
     def _losses(self, train: Arrays) -> Iterator[Entry]:
         batch = len(train["t"])
-        step, noise = torch.from_numpy(train["t"]), self._hands("x_t", batch)
-        true = torch.stack([_tensor(train[f"gt_{side.word}"]) for side in HandSide], dim=1)
+        step, noise = torch.from_numpy(train["t"]).to(self._device), self._hands("x_t", batch)
+        true = torch.stack([_tensor(train[f"gt_{side.word}"]) for side in HandSide], dim=1).to(self._device)
         positions, conditioning = self._condition(batch)
         clean = true[..., 4:]
-        kept = self.schedule.kept[step].float()[:, None, None, None]
+        kept = self.schedule.kept.to(self._device)[step].float()[:, None, None, None]
         v = self.model.denoiser(kept.sqrt() * clean + (1 - kept).sqrt() * noise, step, conditioning)
         for side in HandSide:
             losses = position_losses(positions[:, side], true[:, side, :, 1:4], true[:, side, :, 0] == 1)
@@ -196,9 +201,12 @@ class _Recorded:
         return self._of._step_noise(self._count - 1 - step)
 
 
-def verify(folder: Path) -> bool:
-    """Print each entry's largest absolute error, and the largest of all last. Whether all are within `TOLERANCE`."""
-    verification = Verification(folder)
+def verify(folder: Path, device: str = "cpu") -> bool:
+    """Print each entry's largest absolute error, and the largest of all last. Whether all are within `TOLERANCE`.
+
+    `device`: as for `device.resolve`; the recorded numbers are the CPU's.
+    """
+    verification = Verification(folder, resolve(device).torch)
     worst, seen, good = 0.0, set[str](), True
     for name, ours in verification.entries():
         if name not in verification.expected or name in seen:
@@ -231,8 +239,12 @@ def _tensor(values: NDArray[np.generic]) -> Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 
+def _array(x: Tensor) -> NDArray[np.generic]:
+    return x.cpu().numpy()
+
+
 def _channels_first(x: Tensor) -> NDArray[np.generic]:
-    return x.transpose(1, 2).numpy()
+    return _array(x.transpose(1, 2))
 
 
 def _read(path: Path) -> Arrays:

@@ -34,6 +34,11 @@ def test_every_stage_equals_the_published_code() -> None:
     assert verify(REFERENCE)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no graphics card")
+def test_every_stage_on_a_graphics_card_equals_the_published_code() -> None:
+    assert verify(REFERENCE, "cuda")
+
+
 def test_random_experiments_have_every_published_name_and_shape() -> None:
     shapes = json.loads((REFERENCE / "state_dict_shapes_full.json").read_text(encoding="utf-8"))
     assert published_shapes(PUBLISHED) == {name: tuple(shape) for name, shape in shapes.items()}

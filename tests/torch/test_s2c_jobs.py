@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch", reason="torch is installed for Python 3.11 
 from backend import pipeline  # noqa: E402
 from backend.kept_model import KeptModel  # noqa: E402
 from backend.listen.synth import render_score  # noqa: E402
+from backend.s2c.take import BATCH  # noqa: E402
 from backend.score import read_midi  # noqa: E402
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig  # noqa: E402
 from s2c_blender.motion.skeleton import pad_points  # noqa: E402
@@ -27,7 +28,7 @@ from tests.mano_files import mano_arrays, published, python2_pickle  # noqa: E40
 from tests.served import Server  # noqa: E402
 
 STEPS = 3
-SECONDS = 8.0  # 240 frames: seven windows, in two batches on the CPU
+SECONDS = 8.0  # 240 frames: seven windows, in two batches
 
 
 class Heard:
@@ -56,6 +57,13 @@ def one_thread():
     yield
     if before is None:
         del os.environ["OMP_NUM_THREADS"]
+
+
+@pytest.fixture(autouse=True)
+def four_windows_at_a_time(monkeypatch):
+    """On every device."""
+    for kind in BATCH:
+        monkeypatch.setitem(BATCH, kind, 4)
 
 
 @pytest.fixture(scope="module")
