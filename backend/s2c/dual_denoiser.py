@@ -43,6 +43,7 @@ class DualDenoiser(nn.Module):
         super().__init__()
         first = HandDenoiser(features, config, frames)
         self.hands = nn.ModuleList([first, first if shared else HandDenoiser(features, config, frames)])
+        self._shared = shared
 
     def hand(self, side: int) -> HandDenoiser:
         return cast(HandDenoiser, self.hands[side])
@@ -61,6 +62,18 @@ class DualDenoiser(nn.Module):
         return Conditioning((right, left))
 
     def forward(self, x: Tensor, step: Tensor, conditioning: Conditioning) -> Tensor:
+        return self._at_once(x, step, conditioning) if self._shared else self._apart(x, step, conditioning)
+
+    def _at_once(self, x: Tensor, step: Tensor, conditioning: Conditioning) -> Tensor:
+        """One network sees both hands as one batch, the right ones first: half as many operations, each twice as large."""
+        hand, (right, left) = self.hand(0), conditioning.hands
+        steps = step.repeat(2) if len(step) > 1 else step
+        both = HandCondition(torch.cat([right.constant, left.constant]), right.kernel)
+        down = hand.descend(x.transpose(0, 1).flatten(0, 1), steps, both)
+        fused = hand.coordination(down.bottleneck, down.bottleneck.roll(len(x), dims=0))
+        return hand.ascend(fused, down).unflatten(0, (2, -1)).transpose(0, 1)
+
+    def _apart(self, x: Tensor, step: Tensor, conditioning: Conditioning) -> Tensor:
         down = [self.hand(side).descend(x[:, side], step, conditioning.hands[side]) for side in HandSide]
         up = list[Tensor]()
         for side in HandSide:

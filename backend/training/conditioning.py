@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a model hears of a window: an array that its encoder takes. Which, its configuration says."""
 
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +14,7 @@ from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.notes import Fingering, Score
 
 from ..data.dataset import Window
+from ..data.layout import Item
 from ..perform.fingering import assign_fingers
 from ..perform.hands_split import assign_hands
 from ..s2c.config import ModelConfig
@@ -54,13 +58,24 @@ class NoteWindow:
         self._root, self._frames = root, frames
         self._read: dict[Path, tuple[Score, Fingering]] = {}
 
+    def read(self, items: Iterable[Item], processes: int) -> None:
+        """Read the items' files beforehand: else each process that cuts windows reads all of them for itself."""
+        paths = sorted({item.midi(self._root) for item in items} - self._read.keys())
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+            self._read |= zip(paths, pool.map(_fingered, paths, chunksize=4), strict=True)
+
     def cut(self, window: Window) -> Array:
         path = window.recorded.item.midi(self._root)
         if path not in self._read:
-            score = read_midi(path)
-            self._read[path] = score, assign_fingers(score, assign_hands(score))
+            self._read[path] = _fingered(path)
         score, fingering = self._read[path]
         return note_roll(score, fingering, frames=self._frames, begin=window.recorded.start + window.time)
+
+
+def _fingered(path: Path) -> tuple[Score, Fingering]:
+    """Raises PianoHandsError for what is no piece."""
+    score = read_midi(path)
+    return score, assign_fingers(score, assign_hands(score))
 
 
 def heard_window(config: ModelConfig, root: Path) -> HeardWindow:

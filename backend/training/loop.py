@@ -21,8 +21,8 @@ from ..data.dataset import Cut, Window, items_of, usable
 from ..data.layout import Item
 from ..s2c import checkpoint
 from ..s2c.model import S2CModel
-from .batches import DrawnWindows, Plan, batches
-from .conditioning import HeardWindow, heard_window
+from .batches import Batch, DrawnWindows, Plan, batches
+from .conditioning import HeardWindow, NoteWindow, heard_window
 from .config import TrainingConfig, bad_setting
 from .ema import Average
 from .features import every_window, keep_features, kept_features
@@ -61,8 +61,12 @@ def train(
 
     Writes state, checkpoints `latest` and `best`, and the journal. Raises PianoHandsError.
     """
-    accelerator = Accelerator(mixed_precision=_PRECISIONS[config.precision], cpu=device == "cpu")
-    return Training(model, config, places, accelerator, listening or Listening()).run()
+    return Training(model, config, places, accelerator_of(config, device), listening or Listening()).run()
+
+
+def accelerator_of(config: TrainingConfig, device: str) -> Accelerator:
+    """`device`: "cpu", or what there is."""
+    return Accelerator(mixed_precision=_PRECISIONS[config.precision], cpu=device == "cpu")
 
 
 class Training:
@@ -97,6 +101,8 @@ class Training:
         if not items:
             raise PianoHandsError("bad-data", "There is nothing to train on.", "See what data check says of the folder.")
         validation = self._validation(cache, cut)
+        if isinstance(heard, NoteWindow) and config.workers:
+            heard.read(items, config.workers)
         if config.cache_features:
             heard = self._kept_features(heard, cache, every_window(cache, items, cut), validation)
         loader = batches(
@@ -110,7 +116,7 @@ class Training:
         found = dict[str, float]()
         with Journal(run, after=done) if self._accelerator.is_main_process else _Silence() as journal:
             for batch in loader:
-                losses = self._step(done, batch.to(self._accelerator.device), ready=heard.ready)
+                losses = self.step(done, batch.to(self._accelerator.device), ready=heard.ready)
                 done += 1
                 journal.write(done, losses)
                 self._listening.step(done, config.steps, losses["train/loss"])
@@ -122,7 +128,8 @@ class Training:
                     self._save(done)
         return found
 
-    def _step(self, step: int, batch: Any, *, ready: bool) -> dict[str, float]:
+    def step(self, step: int, batch: Batch, *, ready: bool) -> dict[str, float]:
+        """Learn from this process' share of a step's batch; returns the losses. `ready`: what is heard are features."""
         config, accelerator = self._config, self._accelerator
         generator = torch.Generator().manual_seed(_seed(config.seed, step, accelerator.process_index, "diffusion"))
         torch.manual_seed(_seed(config.seed, step, accelerator.process_index, "dropout"))  # which takes no generator
