@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Speed of S2C at its published size with random numbers, beside the published procedure: python build.py bench --s2c.
 
+With --training also the speed of steps of its second stage, by the settings in backend/training/gesture.toml.
+
 The published procedure: windows of 8 s one at a time, hands one after the other, each with its own audio encoder, 1000 ancestral
 steps in single precision, each of which maps and convolves all channels of the input with the library's own convolutions. It is
 extrapolated from the fastest of a few steps; ours is run to its end, and the fastest go counts. All in one process.
@@ -12,6 +14,8 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -41,14 +45,17 @@ def main() -> int:
     parser.add_argument("--alike", action="store_true", help="both hands share one set of numbers, to save memory")
     parser.add_argument("--small", action="store_true", help="a small model, to try the program")
     parser.add_argument("--busy", action="store_true", help="one thread and its processor time, where the machine does other work")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (auto)")
+    parser.add_argument("--training", action="store_true", help="the speed of training, too")
     options = parser.parse_args()
-    place = device.resolve("cpu")
+    place = device.resolve("cpu" if options.busy else options.device)
     if options.busy:
         torch.set_num_threads(1)
-    clock = time.process_time if options.busy else time.perf_counter
+    clock = time.process_time if options.busy else _clock(place)
     alike = options.alike or _memory() < ROOM
-    print(f"{torch.get_num_threads()} threads, {clock.__name__}, other load {os.getloadavg()[0]:.1f}")
+    print(f"{torch.get_num_threads()} threads, other load {os.getloadavg()[0]:.1f}, {_name(place)}")
     model = random_model(SMALL if options.small else PUBLISHED, alike=alike)
+    model.to(place.torch)
     numbers = sum(value.numel() for side in HandSide for part in _parts(model, side) for value in part.parameters())
     shared = ", the same for both hands" if alike else ""
     print(f"{numbers / 1e6:.0f} million numbers{shared}; {_peak():.1f} GB at most so far")
@@ -70,9 +77,57 @@ def main() -> int:
     full = PUBLISHED.diffusion_steps
     for name, windows, ours in rows:
         theirs, layers = (windows * (published_listening + full * each) for each in (step, own_step))
-        print(f"| {name} | {theirs:.0f} | {ours:.1f} | {theirs / ours:.0f} | {layers / ours:.0f} |")
+        print(f"| {name} | {theirs:.0f} | {ours:.2f} | {theirs / ours:.0f} | {layers / ours:.0f} |")
     print(f"peak memory {_peak():.1f} GB, other load at the end {os.getloadavg()[0]:.1f}")
+    if options.training:
+        _training(model.float(), place, options.steps)
     return 0
+
+
+def _training(model: S2CModel, place: device.Device, count: int) -> None:
+    """Prints the fastest of so many steps, in single precision and in bfloat16, on features that the frozen encoder gave before."""
+    from accelerate.state import AcceleratorState
+
+    from backend.training.batches import Batch
+    from backend.training.config import Stage, read_config
+    from backend.training.loop import Listening, Places, Training, accelerator_of
+
+    config, _, _ = read_config(Stage.GESTURE)
+    sizes, chance = model.config, torch.Generator().manual_seed(0)
+    shape = (config.batch, 2, sizes.frames)
+    heard = torch.randn(*shape, model.encoder(0).width, generator=chance)
+    motion = torch.rand(*shape, 52, generator=chance) - 0.5
+    print(f"training, batches of {config.batch} windows of {sizes.frames / MODEL_FPS:.0f} s")
+    print("| precision | a step (s) | windows a second | peak memory (GB) |")
+    print("|---|---|---|---|")
+    for precision in ("fp32", "bf16"):
+        settings = replace(config, precision=precision)
+        training = Training(model, settings, Places(Path(), Path()), accelerator_of(settings, place.torch.type), Listening())
+        batch = Batch(heard, motion).to(place.torch)
+        if place.torch.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        step = _fastest(lambda training=training, batch=batch: training.step(0, batch, ready=True), count, _clock(place))
+        print(f"| {precision} | {step:.3f} | {config.batch / step:.0f} | {_peak():.1f} |", flush=True)
+        AcceleratorState._reset_state(True)  # which otherwise keeps the first precision for the process
+        del training
+        place.free_memory()
+
+
+def _clock(place: device.Device) -> Clock:
+    """A clock that waits for what the device was told before."""
+
+    def now() -> float:
+        if place.torch.type == "cuda":
+            torch.cuda.synchronize()
+        elif place.torch.type == "mps":
+            torch.mps.synchronize()
+        return time.perf_counter()
+
+    return now
+
+
+def _name(place: device.Device) -> str:
+    return torch.cuda.get_device_name(place.torch) if place.torch.type == "cuda" else place.torch.type
 
 
 class _LibraryConvolution(nn.Module):
@@ -133,7 +188,7 @@ class Published:
 
     def _heard(self) -> tuple[list[Tensor], list[Tensor]]:
         """Of each hand, condition (1, N, F) and position (1, N, 3)."""
-        model, sound = self._model, _sound(self._model.config.samples)[None]
+        model, sound = self._model, _one_window(self._model)
         conditions, positions = list[Tensor](), list[Tensor]()
         for side in HandSide:
             features = model.encoder(side).encode(model.encoder(side).convolve(sound), model.config.frames)
@@ -142,7 +197,7 @@ class Published:
         return conditions, positions
 
     def _v(self, x: Tensor, step: int, conditions: list[Tensor], positions: list[Tensor]) -> Tensor:
-        down, at = [], torch.tensor([step])
+        down, at = [], torch.tensor([step], device=x.device)
         for side in HandSide:
             hand = self._model.denoiser.hand(side)
             assert hand.remap is not None
@@ -156,15 +211,17 @@ class Published:
 
 @torch.inference_mode()
 def _v(model: S2CModel) -> Tensor:
-    positions, conditioning = model.prepare(_sound(model.config.samples)[None])
-    return model.denoiser(_noise(model), torch.tensor([500]), model.denoiser.guide(conditioning, positions))
+    positions, conditioning = model.prepare(_one_window(model))
+    x = _noise(model)
+    return model.denoiser(x, torch.tensor([500], device=x.device), model.denoiser.guide(conditioning, positions))
 
 
 @torch.inference_mode()
 def _own_step(model: S2CModel, count: int, clock: Clock) -> float:
-    positions, conditioning = model.prepare(_sound(model.config.samples)[None])
+    positions, conditioning = model.prepare(_one_window(model))
     conditioning = model.denoiser.guide(conditioning, positions)
-    x, at = _noise(model), torch.tensor([500])
+    x = _noise(model)
+    at = torch.tensor([500], device=x.device)
     model.denoiser(x, at, conditioning)
     return _fastest(lambda: model.denoiser(x, at, conditioning), count, clock)
 
@@ -189,9 +246,14 @@ def _sound(samples: int) -> Tensor:
     return torch.from_numpy(np.random.default_rng(0).normal(0, 1, samples).astype(np.float32))
 
 
+def _one_window(model: S2CModel) -> Tensor:
+    """Of sound, on the model's device."""
+    return _sound(model.config.samples)[None].to(next(model.parameters()).device)
+
+
 def _noise(model: S2CModel) -> Tensor:
     shape = (1, 2, model.config.frames, model.config.denoiser.channels)
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(next(model.parameters()).device)
 
 
 def _parts(model: S2CModel, side: HandSide) -> list[nn.Module]:
@@ -204,7 +266,9 @@ def _memory() -> float:
 
 
 def _peak() -> float:
-    """GB held at most."""
+    """GB held at most: the graphics card's, if one does the work."""
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated() / 1e9
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
