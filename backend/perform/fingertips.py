@@ -45,11 +45,12 @@ EARLIEST_PEAK = 0.32  # seconds before the strike
 SOFT_RISE = 0.16  # seconds that the softest lift takes longer
 RUN = 0.40  # seconds from strike to strike of a hand below which they make a run
 HIGHER = 0.030  # metres by which a finger on duty is higher at most because its hand goes over the other
+HELD_DOWN = 0.012  # metres by which a hand can still rise while one of its fingers is on duty
 SETTLING = 0.12  # seconds over which a free finger, that hovers with its hand, goes on duty
 FLIGHT = 7.5  # m/s2: the height that fits into a gap g between strokes is FLIGHT g^2
-OVERHANG = -0.0008  # metres by which flanks may stand over a white key's edge; the skin is wider than the pads' points
 BLACK_ROOM = 0.0014  # to either side of a black key's middle, for a fingertip's lowest point
 WHITE_FRONT, WHITE_BACK = 0.010, 0.046  # y between which a lowest point stands on a white key: clear of the black ones' fronts
+DEEP_BACK = 0.062  # and up to which a long finger goes in gladly, beside one black key, where a short finger is on a black key
 BLACK_NEAR = BLACK_FRONT + np.array([0.0045, 0.008, 0.008, 0.008, 0.0045])  # short fingers stay at the edge
 BLACK_FAR = 0.128
 
@@ -85,9 +86,12 @@ def fingertip_targets(
 
 
 def rise_with_hands(targets: Targets, raised: Array, over: Array, freedom: Freedom) -> None:
-    """Free fingers hover with their hand: `raised` (F, H) is how far its wrist is above its playing height, `over` how much of
-    that because it goes over the other hand. That much they stay higher on duty, too."""
-    raised = np.maximum(raised - HOVER, 0.0)[..., None]
+    """Free fingers hover with their hand: `raised` (F, H) is how far its wrist should be above its playing height, `over` how much
+    of that because it goes over the other hand. That much they stay higher on duty, too. A finger on its key holds the hand
+    down, and the others with it, or they would stick out."""
+    free = freedom.rises.min(axis=-1)
+    raised = np.maximum(raised - HOVER, 0.0)
+    raised = (free * raised + (1.0 - free) * np.minimum(raised, HELD_DOWN))[..., None]
     stay = np.minimum(np.minimum(over, HIGHER)[..., None], raised)
     targets.height[:] += freedom.stays * stay + freedom.rises * (raised - stay)
 
@@ -200,8 +204,9 @@ class _Fingertip:
         self._put("x_weight", frames, spread**-2)
         self._put("on_top", frames, float(black))
         self._put("y_low", frames, BLACK_NEAR[self.column[1]] if black else WHITE_FRONT)
-        self._put("y_high", frames, BLACK_FAR if black else WHITE_BACK)
         deep = not black and self.column[1] in (1, 2, 3) and self._reaches_in(k, keyboard)
+        roomy = deep and not keyboard.black[[max(key - 1, 0), min(key + 1, len(keyboard.x) - 1)]].all()
+        self._put("y_high", frames, BLACK_FAR if black else DEEP_BACK if roomy else WHITE_BACK)
         depth_spread = DEEP_SPREAD if deep else DEPTH_SPREAD
         self._put("y_weight", frames, (spread * depth_spread / SIDE_SPREAD) ** -2)
         # On its way down to its own key the finger may come near; its height counts from that key's top.
@@ -265,4 +270,4 @@ def _white_edges(keyboard: Keyboard, key: int) -> tuple[float, float, float, flo
         tail_low = max(low, keyboard.x[key - 1] + half)
     if key + 1 < len(keyboard.x) and keyboard.black[key + 1]:
         tail_high = min(high, keyboard.x[key + 1] - half)
-    return low - OVERHANG, high + OVERHANG, tail_low, tail_high
+    return low, high, tail_low, tail_high

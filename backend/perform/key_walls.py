@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2c_blender.motion.skeleton import HandSkeleton
-from s2c_blender.wire.keyboard import BALANCE_Y, BLACK_FRONT, BLACK_HEIGHT, BLACK_WIDTH_BASE, BLACK_WIDTH_TOP, Keyboard
+from s2c_blender.wire.keyboard import BALANCE_Y, BLACK_FOOT, BLACK_FRONT, BLACK_HEIGHT, BLACK_WIDTH_BASE, BLACK_WIDTH_TOP, Keyboard
 
 from . import kinematics
 from .normal_equations import Softness, System
@@ -21,7 +21,7 @@ _SOFT = Softness(spread=0.0006, outlier=0.003)
 _MARGIN = 0.0002  # metres from a key at which skin begins to be held off
 _PRESSED = 0.0010  # metres that a finger may be in its own key: its contact is asked for elsewhere
 _QUICK = 0.0015  # metres from frame to frame from which on the way between them counts
-_BEVEL = 0.0025  # metres below a black key's top at which it is as wide as at its base
+_BEVEL = 0.0025  # metres below a black key's top at which it is taken to be as large as its foot
 _WAYS = np.array([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # out: left, right, up, to the front
 
 
@@ -65,7 +65,7 @@ class KeyWalls:
         mine = np.repeat(own[which][:, None], 2, axis=1)
         ends = _Ends(frame, hand, finger, mine, targets.pressed[frame], self._skin(posed, which, slice(0, 3)))
         self._hold_off(posed, ends.take(height[low] < _MARGIN), system, black=False)
-        self._hold_off(posed, ends.take(ends.skin[:, 1].max(axis=-1) > BLACK_FRONT - _MARGIN), system, black=True)
+        self._hold_off(posed, ends.take(ends.skin[:, 1].max(axis=-1) > BLACK_FRONT - BLACK_FOOT - _MARGIN), system, black=True)
 
     def _between_frames(
         self, posed: kinematics.Posed, targets: Targets, own: Index, among: tuple[Index, ...], system: System
@@ -145,12 +145,13 @@ class KeyWalls:
         front, top = board.front[first], np.float32(board.top[first])
         slope = (np.take_along_axis(ends.pressed, key, axis=1) * (board.dip[first] / (BALANCE_Y - front))).astype(np.float32)
         below = top - slope * (np.float32(BALANCE_Y) - y) - z
-        half = np.float32(board.half_width[first])
-        if black:
-            widening = np.float32(0.5 * board.scale * (BLACK_WIDTH_BASE - BLACK_WIDTH_TOP) / _BEVEL)
-            half = half + widening * np.clip(below, 0, np.float32(_BEVEL))
+        half, edge = np.float32(board.half_width[first]), np.float32(front)
+        if black:  # flanks and front lean out towards the foot
+            lean = np.clip(below * np.float32(1.0 / _BEVEL), 0, 1)
+            half = half + np.float32(0.5 * board.scale * (BLACK_WIDTH_BASE - BLACK_WIDTH_TOP)) * lean
+            edge = edge - np.float32(BLACK_FOOT) * lean
         aside = x - middles[column]
-        room = np.stack([half + aside, half - aside, below, y - np.float32(front)]) + np.float32(_MARGIN)
+        room = np.stack([half + aside, half - aside, below, y - edge]) + np.float32(_MARGIN)
         room[2] -= np.float32(_PRESSED) * ((key == ends.own[:, :1]) | (key == ends.own[:, 1:]))
         return room, (room > 0.0).all(axis=0)
 

@@ -306,7 +306,7 @@ def _ends_of_skin(hand: _Side, skin: SideSkin, which: tuple[HandSide, int], last
     offset = hand.rest[last] - hand.rest[chain[-1]]
     frame = finger_frame(hand.tips[finger] - hand.rest[chain[-1]], _nail(hand, which, last))
     flat = (own - hand.joints[last]) @ hand.fit[last].T + offset
-    hand.pads[finger] = flat[extreme_points(flat, frame, count=PADS)]
+    hand.pads[finger] = flat[extreme_points(flat, frame, which, count=PADS)]
     before = chain[max(chain.index(last) - 1, 0)]
     share = skin.weights[:, last]
     near = share + (skin.weights[:, before] if before != last else 0.0) > 0.5

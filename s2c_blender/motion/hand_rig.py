@@ -157,7 +157,7 @@ def distal_frame(rig: HandRig, finger: int) -> Array:
 def finger_pad(rig: HandRig, finger: int, *, count: int = PADS) -> Array:
     """(count, 3) of the points of `distal_skin` that stand for all of them where keys are met."""
     skin = distal_skin(rig, finger)
-    return skin[extreme_points(skin, distal_frame(rig, finger), count=count)]
+    return skin[extreme_points(skin, distal_frame(rig, finger), (HandSide.RIGHT, finger), count=count)]
 
 
 def finger_skin(rig: HandRig, finger: int, *, count: int = SKIN) -> tuple[Array, Array]:

@@ -25,7 +25,6 @@ _LIP = 0.0014  # how far it does so in front
 _SIDE = 0.0004  # and at the sides
 _EDGE = 0.0008  # radius of the plate's upper edges
 _CLEARANCE = 0.0009  # between a black key and the whites beside it
-_BLACK_ROOT = 0.0012  # a black key's foot lies this far in front of its top
 _BLACK_EDGE = 0.0013  # height of a black key's rounding; less than the 1.5 mm by which its top is measured
 
 
@@ -123,7 +122,7 @@ def _black_key(board: Keyboard) -> Solid:
         outline = np.array([(-half, start), (half, start), (half, rear), (-half, rear)])
         return level(rounded(outline, [corner, corner, 0.0, 0.0], steps=4) - (0.0, BALANCE_Y), z)
 
-    rings = [ring(foot, front - _BLACK_ROOT, -0.0030, 0.0014), ring(foot, front - _BLACK_ROOT, 0.0, 0.0014)]
+    rings = [ring(foot, front - figures.BLACK_FOOT, -0.0030, 0.0014), ring(foot, front - figures.BLACK_FOOT, 0.0, 0.0014)]
     # The sides lean in to the width of the top, then round over to its flat; the nose more than the flanks.
     for angle in np.linspace(0.0, 0.5 * np.pi, 5):
         over = 1.0 - np.cos(angle)

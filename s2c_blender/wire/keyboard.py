@@ -20,6 +20,7 @@ WHITE_GAP = 0.001  # between neighbours: 22.5 mm of key in 23.5 mm of pitch (rob
 WHITE_LENGTH = 0.150  # visible part, front edge to fallboard (robopianist)
 WHITE_HEAD = 0.051  # wide front part, 50-52 mm (keyboard drawings, m.hubeilong.com)
 BLACK_FRONT = 0.053  # front of a black key's top, a little behind the heads
+BLACK_FOOT = 0.0012  # its foot lies this far in front of that
 BLACK_LENGTH = 0.095  # 94-96 mm on standard keyboards
 BLACK_WIDTH_TOP = 0.0095  # 9.5-11 mm on top
 BLACK_WIDTH_BASE = 0.0115  # below the bevel
