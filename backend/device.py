@@ -15,13 +15,12 @@ class Device:
     """`precision` is that of encoders and position predictors, whose one answer must have the digits for millimetres; `denoiser`
     that of the denoiser, asked anew at every step, if it is another. Sampling itself always works in single precision.
 
-    `compiles`: the denoiser by torch.compile. No device is resolved so: on an H100 the first window then takes 70 s, and each after
-    it 0.3 s instead of 0.8; and a C compiler must be there.
+    Tried and left: torch.compile. On an H100 the first window then takes 70 s, each after it 0.3 s instead of 0.8; and a C compiler
+    must be there.
     """
 
     torch: torch.device
     precision: torch.dtype  # pyright: ignore[reportInvalidTypeForm] - the field above is named torch
-    compiles: bool = False
     denoiser: torch.dtype | None = None  # pyright: ignore[reportInvalidTypeForm]
 
     def free_memory(self) -> None:

@@ -53,10 +53,6 @@ class KeptModel:
             return False
         place = self._held[1]
         self._held = self._stamp = None
-        if place.compiles:
-            import torch
-
-            torch.compiler.reset()  # what it has compiled holds on to the model
         gc.collect()
         place.free_memory()
         return True

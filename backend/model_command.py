@@ -14,6 +14,7 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         description="Compare every stage with DIR/outputs.npz; fails where an absolute error exceeds 1e-4.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="an experiment with inputs.npz and outputs.npz")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps or auto (cpu, by which the numbers were recorded)")
     parser.set_defaults(run=_verify)
     parser = commands.add_parser(
         "import-checkpoint",
@@ -32,7 +33,7 @@ def _verify(options: argparse.Namespace) -> int:
     from .s2c.verify import verify
 
     set_threads()
-    return 0 if verify(options.folder) else 1
+    return 0 if verify(options.folder, options.device) else 1
 
 
 def _import(options: argparse.Namespace) -> int:

@@ -69,7 +69,7 @@ class SolveSettings:
     first_spread: float = 0.006  # tightest wish of the first iteration (metres),
     tighten: float = 0.5  # and by how much it tightens from one to the next
     outlier: float = 0.003  # metres beyond which a wish pulls with constant force;
-    outlier_on_key: float = 0.009  # sideways, where a finger presses: what pushes it off its key must not win
+    outlier_on_key: float = 0.009  # sideways and in front, where a finger presses: what pushes it off its key must not win
     restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done
     around: float = 0.15  # seconds on both sides that go on with it
     rounds: tuple[int, ...] = (8, 6)  # more iterations for what is not done
@@ -196,7 +196,8 @@ class Problem:
         weight = np.minimum(np.stack([wish.x_weight, wish.y_weight, wish.height_weight], axis=-1), loosest**-2)
         # Huber: what is far out of reach pulls, but not with all its might (wishes may contradict each other).
         outlier = np.full(residuals.shape, self.settings.outlier)
-        outlier[..., 0][np.isinf(wish.clearance)] = self.settings.outlier_on_key
+        presses = np.isinf(wish.clearance)
+        outlier[..., 0][presses] = outlier[..., 1][presses & (off_y < 0.0)] = self.settings.outlier_on_key
         weight = weight / np.maximum(1.0, np.abs(residuals) / outlier)
         # Height and clearance are both about z: one row with the sum of their weights.
         both = weight[..., 2] + clear_weight

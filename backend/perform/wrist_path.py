@@ -105,7 +105,7 @@ def _wishes(part: "Part", posture: Posture, keyboard: Keyboard, knots: Array) ->
         return weight, weight * _home(part.side, posture)
     strokes = part.strokes
     y = np.where(keyboard.black[part.key], BLACK_PLACE[part.finger], WHITE_PLACE[part.finger])
-    goal = np.stack([keyboard.x[part.key], y], axis=1) - posture.reach[part.side, part.finger, :2]
+    goal = _below(part.side, np.stack([keyboard.x[part.key], y], axis=1), posture.reach[part.side, part.finger, :2])
     first = np.searchsorted(knots, np.minimum(strokes.touch, strokes.strike - 0.03))
     struck = np.searchsorted(knots, np.maximum(strokes.bottom, strokes.strike + 0.03)) + 1
     left = np.searchsorted(knots, strokes.leave)
@@ -119,6 +119,14 @@ def _wishes(part: "Part", posture: Posture, keyboard: Keyboard, knots: Array) ->
         weight[begin:end] += 1.0 / 0.05**2
         wish[begin:end] += goal[k] / 0.05**2
     return weight, wish
+
+
+def _below(side: HandSide, tips: Array, reach: Array) -> Array:
+    """Where the wrist is (n, 2) whose fingertips, that reach so far from it when the hand points straight on, are at places (n, 2)."""
+    turn = _turn_out(side, tips - reach) * (1.0 if side is HandSide.RIGHT else -1.0)
+    cosine, sine = np.cos(turn), np.sin(turn)
+    x, y = reach.T
+    return tips - np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=1)
 
 
 def _interpolate(times: Array, knots: Array, values: Array) -> Array:

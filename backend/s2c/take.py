@@ -62,8 +62,6 @@ def sample_take(
         tell=listening.window,
     )
     take = TakeModel(model, windows, batches, device=device.torch)
-    if device.compiles:
-        take.denoise = torch.compile(model.denoiser, dynamic=False)
     set_dropout(model, how.dropout)
     try:
         positions = take.listen(torch.from_numpy(heard), causal=how.causal_alone, joint=how.joint_normalisation)

@@ -2,8 +2,6 @@
 """What a model hears of a window: an array that its encoder takes. Which, its configuration says."""
 
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol
 
@@ -58,24 +56,22 @@ class NoteWindow:
         self._root, self._frames = root, frames
         self._read: dict[Path, tuple[Score, Fingering]] = {}
 
-    def read(self, items: Iterable[Item], processes: int) -> None:
+    def read(self, items: Iterable[Item]) -> None:
         """Read the items' files beforehand: else each process that cuts windows reads all of them for itself."""
-        paths = sorted({item.midi(self._root) for item in items} - self._read.keys())
-        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-            self._read |= zip(paths, pool.map(_fingered, paths, chunksize=4), strict=True)
+        for item in items:
+            self._of(item)
 
     def cut(self, window: Window) -> Array:
-        path = window.recorded.item.midi(self._root)
-        if path not in self._read:
-            self._read[path] = _fingered(path)
-        score, fingering = self._read[path]
+        score, fingering = self._of(window.recorded.item)
         return note_roll(score, fingering, frames=self._frames, begin=window.recorded.start + window.time)
 
-
-def _fingered(path: Path) -> tuple[Score, Fingering]:
-    """Raises PianoHandsError for what is no piece."""
-    score = read_midi(path)
-    return score, assign_fingers(score, assign_hands(score))
+    def _of(self, item: Item) -> tuple[Score, Fingering]:
+        """Raises PianoHandsError for what is no piece."""
+        path = item.midi(self._root)
+        if path not in self._read:
+            score = read_midi(path)
+            self._read[path] = score, assign_fingers(score, assign_hands(score))
+        return self._read[path]
 
 
 def heard_window(config: ModelConfig, root: Path) -> HeardWindow:

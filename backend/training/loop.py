@@ -102,7 +102,7 @@ class Training:
             raise PianoHandsError("bad-data", "There is nothing to train on.", "See what data check says of the folder.")
         validation = self._validation(cache, cut)
         if isinstance(heard, NoteWindow) and config.workers:
-            heard.read(items, config.workers)
+            heard.read(items)
         if config.cache_features:
             heard = self._kept_features(heard, cache, every_window(cache, items, cut), validation)
         loader = batches(

@@ -216,7 +216,6 @@ HOLDING = """
 import pathlib, sys
 from backend import pipeline, server
 class Device:
-    compiles = False
     def free_memory(self):
         print("freed", file=sys.stderr, flush=True)
 def generate(request, listener, models):
