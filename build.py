@@ -12,25 +12,20 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import tomllib
 import venv
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
 from s2c_blender.wire.kind import is_recording
-from tests.tally import Tally, read_record
+from tests.groups import GROUPS, run_checks, run_every, run_group
 
 ROOT = Path(__file__).resolve().parent
 WHEELS, DIST = ROOT / "wheels", ROOT / "dist"
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 OLDEST_BLENDER = (4, 5)
 LARGEST_ZIP = 10_000_000  # bytes
-GROUPS = ("check", "pure", "bpy", "torch", "window")
-BESIDE = "bpy"  # the group that runs beside others
-GROUP_PATIENCE = 900.0  # seconds for one group of tests: what hangs ends, slow computers are waited for
 
 # What the bpy wheel takes from a Debian or Ubuntu machine, besides the C library.
 DEBIAN_PACKAGES = {
@@ -151,8 +146,7 @@ def test(options: argparse.Namespace) -> int:
     """Run the groups of tests, each in processes of its own, and say what came of them."""
     python = environment("blender", "test", "full")
     fetch_wheels(python)  # the installed extension is tested too
-    (ROOT / "out").mkdir(exist_ok=True)
-    tallies = {options.only: _group(python, options.only)} if options.only else _every_group(python)
+    tallies = {options.only: run_group(python, options.only, _run)} if options.only else run_every(python, _run)
     print()
     for group, tally in sorted(tallies.items(), key=lambda item: GROUPS.index(item[0])):
         for name, reason in tally.skipped:
@@ -210,7 +204,7 @@ def package(options: argparse.Namespace) -> int:
 
 def check(_options: argparse.Namespace) -> int:
     """Run ruff and pyright."""
-    return 1 if _checks(environment("blender", "test")).failed else 0
+    return 1 if run_checks(environment("blender", "test"), _run).failed else 0
 
 
 def pins(*groups: str) -> list[str]:
@@ -355,51 +349,6 @@ def _extension_tool(python: Path) -> Path:
     if found is None:
         raise Fault("The bpy module holds no blender_ext.py. Name an installed Blender with --blender.")
     return found
-
-
-def _every_group(python: str) -> dict[str, Tally]:
-    """ "pure" by itself, for it looks at the clock; then "bpy", which takes longest, beside the others."""
-    tallies = {"pure": _group(python, "pure")}
-    told = ROOT / "out" / f"tests-{BESIDE}.txt"
-    with told.open("w", encoding="utf-8") as log, ThreadPoolExecutor(1) as pool:
-        beside = pool.submit(_tests, python, BESIDE, log)
-        tallies |= {group: _group(python, group) for group in GROUPS if group not in ("pure", BESIDE)}
-        tallies[BESIDE] = beside.result()
-    print(f"\n{told.read_text(encoding='utf-8').strip()}", flush=True)
-    return tallies
-
-
-def _group(python: str, group: str) -> Tally:
-    return _checks(python) if group == "check" else _tests(python, group)
-
-
-def _tests(python: str, group: str, log: IO[str] | None = None) -> Tally:
-    """Run tests/<group> in a process of its own, seen by the person, or written to `log`."""
-    record = ROOT / "out" / f"tests-{group}.xml"
-    record.unlink(missing_ok=True)
-    print(f"\n{group}:", file=log, flush=True)
-    begin = time.monotonic()
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={record}", f"tests/{group}"]
-    try:
-        code = _run(command, timeout=GROUP_PATIENCE, log=log)
-    except subprocess.TimeoutExpired:
-        code = -1
-        print(f"{group}: ended after {GROUP_PATIENCE:.0f} s without a result", file=log, flush=True)
-    return read_record(record, group, code=code, seconds=time.monotonic() - begin)
-
-
-def _checks(python: str) -> Tally:
-    """ruff and pyright, each counted as one test."""
-    begin = time.monotonic()
-    passed, failed = 0, list[str]()
-    for task in (["ruff", "format", "--check"], ["ruff", "check"], ["pyright", "--pythonpath", python]):
-        name = " ".join(part for part in task[:2] if not part.startswith("-"))
-        print(f"\n{name}:", flush=True)
-        if _run([python, "-m", *task]) == 0:
-            passed += 1
-        else:
-            failed.append(name)
-    return Tally(passed, failed, [], time.monotonic() - begin)
 
 
 def _project() -> dict[str, Any]:
