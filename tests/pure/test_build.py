@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.tally import read_record
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -103,28 +105,28 @@ RECORD = """<testsuites><testsuite>
 </testsuite></testsuites>"""
 
 
-def test_results_are_counted_from_the_record(build: ModuleType, tmp_path: Path) -> None:
+def test_results_are_counted_from_the_record(tmp_path: Path) -> None:
     record = tmp_path / "record.xml"
     record.write_text(RECORD)
-    tally = build.read_record(record, "pure", code=1, seconds=1.0)
+    tally = read_record(record, "pure", code=1, seconds=1.0)
     assert tally.passed == 1
     assert tally.failed == ["tests/pure/test_a.py::test_two", "tests/pure/test_a.py::test_four"]
     assert tally.skipped == [("tests/pure/test_a.py::test_three", "no GPU")]
 
 
-def test_a_group_that_ran_nothing_or_broke_off_has_failed(build: ModuleType, tmp_path: Path) -> None:
+def test_a_group_that_ran_nothing_or_broke_off_has_failed(tmp_path: Path) -> None:
     record = tmp_path / "record.xml"
-    assert build.read_record(record, "bpy", code=5, seconds=0.0).failed
-    assert build.read_record(record, "bpy", code=-11, seconds=0.0).failed
+    assert read_record(record, "bpy", code=5, seconds=0.0).failed
+    assert read_record(record, "bpy", code=-11, seconds=0.0).failed
     record.write_text(
         '<testsuites><testsuite><testcase classname="" name="a"><skipped message="no bpy"/></testcase></testsuite></testsuites>'
     )
-    skipped = build.read_record(record, "bpy", code=0, seconds=0.0)
+    skipped = read_record(record, "bpy", code=0, seconds=0.0)
     assert skipped.failed and skipped.skipped
-    assert not build.read_record(record, "window", code=0, seconds=0.0).failed
+    assert not read_record(record, "window", code=0, seconds=0.0).failed
     record.write_text('<testsuites><testsuite><testcase classname="a" name="b"/></testsuite></testsuites>')
-    assert not build.read_record(record, "bpy", code=0, seconds=0.0).failed
-    assert build.read_record(record, "bpy", code=3, seconds=0.0).failed
+    assert not read_record(record, "bpy", code=0, seconds=0.0).failed
+    assert read_record(record, "bpy", code=3, seconds=0.0).failed
 
 
 def program(folder: Path, says: str) -> str:
