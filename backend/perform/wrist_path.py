@@ -122,7 +122,7 @@ def _wishes(part: "Part", posture: Posture, keyboard: Keyboard, knots: Array) ->
 
 
 def _below(side: HandSide, tips: Array, reach: Array) -> Array:
-    """Where the wrist is (n, 2) whose fingertips, that reach so far from it when the hand points straight on, are at places (n, 2)."""
+    """Where the wrist is (n, 2) whose fingertips, `reach` (n, 2) from it when the hand points straight on, are at `tips` (n, 2)."""
     turn = _turn_out(side, tips - reach) * (1.0 if side is HandSide.RIGHT else -1.0)
     cosine, sine = np.cos(turn), np.sin(turn)
     x, y = reach.T
