@@ -29,10 +29,8 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def _verify(options: argparse.Namespace) -> int:
     config.require()
-    from .device import set_threads
     from .s2c.verify import verify
 
-    set_threads()
     return 0 if verify(options.folder, options.device) else 1
 
 

@@ -205,7 +205,7 @@ class _Fingertip:
         self._put("on_top", frames, float(black))
         self._put("y_low", frames, BLACK_NEAR[self.column[1]] if black else WHITE_FRONT)
         deep = not black and self.column[1] in (1, 2, 3) and self._reaches_in(k, keyboard)
-        roomy = deep and not keyboard.black[[max(key - 1, 0), min(key + 1, len(keyboard.x) - 1)]].all()
+        roomy = deep and not np.isfinite(edges[2:]).all()  # black keys on one side at most
         self._put("y_high", frames, BLACK_FAR if black else DEEP_BACK if roomy else WHITE_BACK)
         depth_spread = DEEP_SPREAD if deep else DEPTH_SPREAD
         self._put("y_weight", frames, (spread * depth_spread / SIDE_SPREAD) ** -2)
