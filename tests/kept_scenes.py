@@ -8,6 +8,16 @@ from pathlib import Path
 import bpy
 
 from s2c_blender import registration
+from s2c_blender.properties import settings_of
+
+from . import midi_files
+
+
+def generate(scene: bpy.types.Scene, folder: Path, *, notes: int) -> None:
+    """A take of so many notes, 0.6 s apart, in that folder."""
+    settings = settings_of(scene)
+    settings.piece, settings.folder = str(midi_files.piece(folder / "piece.mid", notes=notes, seconds_apart=0.6)), str(folder)
+    bpy.ops.s2c.generate()
 
 
 def keep(path: Path, make: Callable[[bpy.types.Scene], None]) -> Path:

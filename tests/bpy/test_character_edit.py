@@ -15,7 +15,7 @@ from s2c_blender.scene.contact import measure_scene  # noqa: E402
 from s2c_blender.scene.timing import frame_at, rate  # noqa: E402
 from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.hands import FINGER_JOINTS, HandSide  # noqa: E402
-from tests import character_rigs, kept_scenes, midi_files  # noqa: E402
+from tests import character_rigs, kept_scenes  # noqa: E402
 from tests.character_rigs import Make  # noqa: E402
 
 
@@ -26,11 +26,8 @@ def baked(tmp_path_factory):
 
     def make(scene):
         scene.render.fps = 60
-        settings = settings_of(scene)
-        settings.piece = str(midi_files.piece(folder / "piece.mid", notes=8, seconds_apart=0.6))
-        settings.folder = str(folder)
-        bpy.ops.s2c.generate()
-        settings.character = character_rigs.build(Make("unreal4", arms=30))
+        kept_scenes.generate(scene, folder, notes=8)
+        settings_of(scene).character = character_rigs.build(Make("unreal4", arms=30))
         bpy.ops.s2c.bake_character()
 
     return kept_scenes.keep(folder / "baked.blend", make)

@@ -19,27 +19,6 @@ from s2c_blender.scene.timing import frame_at  # noqa: E402
 from s2c_blender.ui.fingers import AFTER, BEFORE, notes_in_view  # noqa: E402
 from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.keyboard import Keyboard  # noqa: E402
-from tests import kept_scenes, midi_files  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def generated(tmp_path_factory):
-    """A take of 24 notes, 14 s long."""
-    folder = tmp_path_factory.mktemp("fingers")
-
-    def make(scene):
-        settings = settings_of(scene)
-        settings.piece = str(midi_files.piece(folder / "piece.mid", notes=24, seconds_apart=0.6))
-        settings.folder = str(folder)
-        bpy.ops.s2c.generate()
-
-    return kept_scenes.keep(folder / "generated.blend", make)
-
-
-@pytest.fixture
-def scene(generated):
-    with kept_scenes.opened(generated) as scene:
-        yield scene
 
 
 def every_key(scene):
