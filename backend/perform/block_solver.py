@@ -35,44 +35,82 @@ def apply_second_differences(values: Array) -> Array:
     return result
 
 
-def solve(blocks: Array, smoothness: Array, right: Array, look: Callable[[], None] = lambda: None) -> Array:
-    """Solve for x (windows, frames, D).
+def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
+    """Solve for x (windows, frames, H, D), of two frames or more.
 
-    blocks: (windows, frames, D, D) symmetric positive definite, used up; smoothness: (D,) weights s;
-    right: (windows, frames, D), used up. `look` is called every now and then and may raise, to stop.
+    blocks: (windows, frames, H, D, D) symmetric positive definite; smoothness: (D,) weights s; right: (windows, frames, H, D).
+
+    Frames are eliminated from both ends side by side, until two or three in the middle are left. Unknowns are scaled by sqrt(s),
+    which makes 1 of what couples a frame with the next but one. Operations are few and large: between them threads wait for each
+    other.
     """
-    windows, frames, size = right.shape
-    main, first, second = (band[:, None] * smoothness for band in second_difference_bands(frames))
+    windows, frames, hands, size = right.shape
+    shape = (2, windows, hands)
+    ends = (frames - 2) // 2  # frames that are eliminated from each end
+    scale = smoothness**-0.5
+    square = scale[:, None] * scale
+    blocks, right = np.moveaxis(blocks, 1, 0), np.moveaxis(right, 1, 0)
+    main, first, _ = second_difference_bands(frames)
     diagonal = np.arange(size)
-    blocks[:, :, diagonal, diagonal] += main
-    inverse = np.empty((frames, windows, size, size))
-    coupling = np.zeros((frames, windows, size, size))  # with the next frame; elimination fills it in
-    coupling[:, :, diagonal, diagonal] = first[:, None]
-    vector = np.moveaxis(right, 1, 0)[..., None].copy()
-    for t in range(frames):
-        if t % 64 == 0:
-            look()
-        inverse[t] = np.linalg.inv(blocks[:, t])
+
+    # From each end inwards: blocks with their right side as a last column. Two more take what elimination does to the middle.
+    system = np.zeros((ends + 2, *shape, size, size + 1))
+    for end, chosen in enumerate((slice(0, ends), slice(frames - 1, frames - 1 - ends, -1))):
+        np.multiply(blocks[chosen], square, out=system[:ends, end, ..., :size])
+        np.multiply(right[chosen], scale, out=system[:ends, end, ..., size])
+    system[:ends, ..., diagonal, diagonal] += main[:ends, None, None, None, None]
+    # x = alone - gain' [x of the next but one, x of the next]
+    alone, gain = np.empty((ends, *shape, size, 1)), np.empty((ends, *shape, 2 * size, size))
+    coupling = np.zeros((*shape, size, size + 1))  # with the next; the last column is for the right side
+    for t in range(ends):
+        coupling[..., diagonal, diagonal] += first[t]
+        coupling[..., size] = system[t, ..., size]
+        inverse, above = gain[t, ..., :size, :], gain[t, ..., size:, :]
+        inexact = np.linalg.inv(system[t, ..., :size])
         # Without this the rounding errors' antisymmetric part grows from frame to frame until nothing is left of the solution.
-        inverse[t] = 0.5 * (inverse[t] + np.swapaxes(inverse[t], -1, -2))
-        if t + 1 == frames:
-            break
-        above = np.swapaxes(coupling[t], -1, -2) @ inverse[t]
-        blocks[:, t + 1] -= above @ coupling[t]
-        vector[t + 1] -= above @ vector[t]
-        if t + 2 < frames:
-            coupling[t + 1] -= above * second[t]
-            blocks[:, t + 2] -= second[t][:, None] * inverse[t] * second[t]
-            vector[t + 2] -= second[t][:, None] * (inverse[t] @ vector[t])
-    for t in range(frames - 1, -1, -1):
-        if t % 64 == 0:
-            look()
-        if t + 1 < frames:
-            vector[t] -= coupling[t] @ vector[t + 1]
-        if t + 2 < frames:
-            vector[t] -= second[t][:, None] * vector[t + 2]
-        vector[t] = inverse[t] @ vector[t]
-    return np.moveaxis(vector[..., 0], 0, 1)
+        np.add(inexact, np.swapaxes(inexact, -1, -2), out=inverse)
+        inverse *= 0.5
+        np.matmul(np.swapaxes(coupling[..., :size], -1, -2), inverse, out=above)
+        np.matmul(inverse, system[t, ..., size:], out=alone[t])
+        system[t + 1] -= above @ coupling
+        system[t + 2, ..., :size] -= inverse
+        system[t + 2, ..., size:] -= alone[t]
+        np.negative(above, out=coupling[..., :size])
+
+    x = np.empty((frames, windows, hands, size, 1))
+    middle = slice(ends, frames - ends)
+    x[middle] = _solve_middle(blocks[middle] * square, right[middle] * scale, system[ends:], coupling[..., :size], ends)
+    inner = np.concatenate([x[[ends + 1, frames - 2 - ends]], x[[ends, frames - 1 - ends]]], axis=-2)
+    for t in range(ends - 1, -1, -1):
+        here = alone[t] - np.swapaxes(gain[t], -1, -2) @ inner
+        x[t], x[frames - 1 - t] = here
+        inner = np.concatenate([inner[..., size:, :], here], axis=-2)
+    return np.moveaxis(x[..., 0], 0, 1) * scale
+
+
+def _solve_middle(blocks: Array, right: Array, added: Array, coupling: Array, ends: int) -> Array:
+    """x (M, windows, H, D, 1) of the frames between the `ends` first and last, M = 2 or 3.
+
+    blocks: (M, windows, H, D, D) and right (M, windows, H, D) their own; added (2, 2, windows, H, D, D + 1) and
+    coupling (2, windows, H, D, D): what elimination did to the first and second frame from each end.
+    """
+    count, windows, hands, size = right.shape
+    main, first, second = (band[ends : ends + count] for band in second_difference_bands(count + 2 * ends))
+    upper = np.diag(first[: count - 1], 1) + np.diag(second[: count - 2], 2)
+    smooth = np.diag(main) + upper + upper.T
+    matrix = np.tile(smooth[:, None, :, None] * np.eye(size)[:, None], (windows, hands, 1, 1, 1, 1))
+    right = right.copy()
+    for t in range(count):
+        matrix[:, :, t, :, t] += blocks[t]
+    for end, (near, far) in enumerate(((0, 1), (count - 1, count - 2))):
+        for t, here in ((near, added[0, end]), (far, added[1, end])):
+            matrix[:, :, t, :, t] += here[..., :size]
+            right[t] += here[..., size]
+        matrix[:, :, near, :, far] += coupling[end]
+        matrix[:, :, far, :, near] += np.swapaxes(coupling[end], -1, -2)
+    right = np.moveaxis(right, 0, 2).reshape(windows, hands, count * size, 1)
+    x = np.linalg.solve(matrix.reshape(windows, hands, count * size, count * size), right)
+    return np.moveaxis(x.reshape(windows, hands, count, size, 1), 2, 0)
 
 
 def solve_diagonal(weights: Array, smoothness: Array, right: Array, look: Callable[[], None] = lambda: None) -> Array:

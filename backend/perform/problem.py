@@ -146,12 +146,10 @@ class Problem:
         diagonal = np.arange(anatomy.DOFS)
         matrix[..., diagonal, diagonal] += (1.0 + settings.damping) * settings.prior**-2 + (over != 0.0) * settings.limit**-2
         slope += away * settings.prior**-2 + over * settings.limit**-2
-        in_time = self._by_window(away)
         matrix[..., diagonal, diagonal] *= 1.0 + self.swing[..., None]
         matrix[..., diagonal, diagonal] += _PIN * self.pinned[:, None, None]
-        right = -self._by_window(slope) - self.smoothness * block_solver.apply_second_differences(in_time)
-        step = block_solver.solve(self._by_window(matrix), self.smoothness, right)
-        step = np.moveaxis(step.reshape(self.windows, 2, self.frames, -1), 1, 2).reshape(dofs.shape)
+        right = -self._in_time(slope) - self.smoothness * block_solver.apply_second_differences(self._in_time(away))
+        step = block_solver.solve(self._in_time(matrix), self.smoothness, right).reshape(dofs.shape)
         self._note_swings(step)
         turn = np.abs(step[..., 3:]).max(axis=-1, keepdims=True)
         return step * np.minimum(1.0, settings.largest_turn / np.maximum(turn, 1e-9))
@@ -165,11 +163,9 @@ class Problem:
         self.swing = np.where(swings, np.minimum(np.maximum(4.0 * self.swing, 0.1), 10.0), 0.3 * self.swing)
         self.last_step = scaled
 
-    def _by_window(self, values: Array) -> Array:
-        """(N, H, ...) to (windows x H, frames, ...)."""
-        rest = values.shape[2:]
-        values = values.reshape(self.windows, self.frames, 2, *rest)
-        return np.ascontiguousarray(np.moveaxis(values, 2, 1)).reshape(self.windows * 2, self.frames, *rest)
+    def _in_time(self, values: Array) -> Array:
+        """(N, H, ...) as (windows, frames, H, ...)."""
+        return values.reshape(self.windows, self.frames, *values.shape[1:])
 
     def _fingertips(self, posed: kinematics.Posed, loosest: float, *, settled: bool) -> tuple[Array, Array]:
         """Weighted rows (N, H, 15, D) and residuals of contact and clearance; no wish counts for more than a standard deviation of
