@@ -48,7 +48,7 @@ class SolveSettings:
     acceleration: of the difference from the prior; heavy wrist, light fingers.
     """
 
-    iterations: int = 10  # of every frame
+    iterations: int = 7  # of every frame
     skin_from: int = 5  # iteration from which not only spheres but the skin itself is kept out of keys,
     rough_rate: float = 30.0  # and before which so many frames a second are enough (the same contact for an eighth less work)
     prior: Array = field(
@@ -72,7 +72,7 @@ class SolveSettings:
     outlier_on_key: float = 0.009  # sideways and in front, where a finger presses: what pushes it off its key must not win
     restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done
     around: float = 0.15  # seconds on both sides that go on with it
-    rounds: tuple[int, ...] = (8, 6)  # more iterations for what is not done
+    rounds: tuple[int, ...] = (2, 2, 3, 3, 4, 4)  # more iterations, round for round, for what is not done
     window: float = 8.0
     overlap: float = 0.6
     threads: int = min(os.cpu_count() or 1, 4)  # at work on batches; results do not depend on it
@@ -97,7 +97,7 @@ class Problem:
         self.prior = prior.reshape(-1, 2, anatomy.DOFS)
         self.targets = targets.flat()
         self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
-        self.swing, self.last_step = self._at_rest()
+        self.forget_steps()
         self.collisions = Collisions(skeleton, Softness(settings.collision, settings.outlier))
         self.walls = KeyWalls(skeleton, self.targets.keyboard, self.frames)
         self.own = own_keys(self.targets)
@@ -106,7 +106,6 @@ class Problem:
 
     def run(self, dofs: Array, iterations: range, cancelled: Callable[[], bool]) -> Array:
         """Poses (N, H, D) from where they are now. The first iterations are for the hand as a whole: see `SolveSettings`."""
-        self.swing, self.last_step = self._at_rest()
         for iteration in iterations:
             if cancelled():
                 raise Cancelled
@@ -116,10 +115,18 @@ class Problem:
     def part(self, index: NDArray[np.intp], pinned: NDArray[np.bool_] | None = None, *, apart: int = 1) -> "Problem":
         """Frames `index` (windows, frames) alone, `apart` frames from each other, as a problem of its own."""
         targets = self.targets.take(index)
-        return Problem(self.skeleton, self.prior[index], replace(targets, rate=targets.rate / apart), self.settings, pinned)
+        made = Problem(self.skeleton, self.prior[index], replace(targets, rate=targets.rate / apart), self.settings, pinned)
+        made.swing, made.last_step = self.swing[index.reshape(-1)], self.last_step[index.reshape(-1)]
+        return made
 
-    def _at_rest(self) -> tuple[Array, Array]:
-        return np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
+    def take_back(self, part: "Problem", index: NDArray[np.intp], chosen: NDArray[np.bool_]) -> None:
+        """What a part's `chosen` frames, `index` of these, have come to; all others are at rest."""
+        self.last_step[:] = 0.0
+        self.last_step[index], self.swing[index] = part.last_step[chosen], part.swing[chosen]
+
+    def forget_steps(self) -> None:
+        """As before the first iteration."""
+        self.swing, self.last_step = np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
 
     def restless(self) -> NDArray[np.bool_]:
         """(N,) frames that the last iteration still moved."""

@@ -20,19 +20,19 @@ def solve_and_settle(problem: Problem, cancelled: Callable[[], bool]) -> Array:
     """Poses (windows, frames, H, D). Raises Cancelled."""
     settings, shape = problem.settings, (problem.windows, problem.frames)
     around = round(settings.around * problem.targets.rate)
-    dofs = problem.run(_roughly(problem, cancelled), range(settings.skin_from, settings.iterations), cancelled)
-    restless = problem.restless()
+    done = settings.iterations
+    problem.forget_steps()
+    dofs = problem.run(_roughly(problem, cancelled), range(settings.skin_from, done), cancelled)
     for more in settings.rounds:
-        rows, free = stretches_in_rows(_widened(restless.reshape(shape), around))
+        rows, free = stretches_in_rows(_widened(problem.restless().reshape(shape), around))
         if not free.any():
             break
         part = problem.part(rows, ~free)
-        first = settings.iterations
-        moved = part.run(dofs[rows.reshape(-1)], range(first, first + more), cancelled)
+        moved = part.run(dofs[rows.reshape(-1)], range(done, done + more), cancelled)
         place, free = rows.reshape(-1), free.reshape(-1)
         dofs[place[free]] = moved[free]
-        restless = np.zeros_like(restless)
-        restless[place[free]] = part.restless()[free]
+        problem.take_back(part, place[free], free)
+        done += more
     return dofs.reshape(*shape, *dofs.shape[1:])
 
 

@@ -44,12 +44,12 @@ def test_only_what_has_not_come_to_rest_goes_on(problem: Problem) -> None:
     problem.settings = settings
     after = solve_and_settle(problem, lambda: False)
     moved = (before != after).any(axis=(2, 3))
-    around = round(settings.around * 60.0)
+    reach = len(settings.rounds) * round(settings.around * 60.0)
     assert restless.any() and moved[restless].any()
     near = np.zeros_like(restless)
     for window, frame in np.argwhere(restless):
-        near[window, max(frame - 2 * around, 0) : frame + 2 * around + 1] = True
-    assert not moved[~near].any()  # two rounds: each goes on around what the one before left
+        near[window, max(frame - reach, 0) : frame + reach + 1] = True
+    assert not moved[~near].any()  # each round goes on around what the one before left
     assert not near.all()
 
 
