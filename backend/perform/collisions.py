@@ -155,8 +155,9 @@ class Collisions:
         (right, left), (right_end, left_end) = (np.moveaxis(points[close], 1, 0) for points in ends)
         allowed = self.radius[HandSide.RIGHT][:, None] + self.radius[HandSide.LEFT]
         reach = 0.5 * (np.linalg.norm(right_end - right, axis=-1)[:, :, None] + np.linalg.norm(left_end - left, axis=-1)[:, None])
-        gap = 0.5 * ((right + right_end)[:, :, None] - (left + left_end)[:, None])
-        near = np.einsum("npqi,npqi->npq", gap, gap) < (allowed + reach) ** 2
+        here, there = 0.5 * (right + right_end), 0.5 * (left + left_end)
+        apart = np.sum(here**2, axis=-1)[:, :, None] + np.sum(there**2, axis=-1)[:, None] - 2.0 * here @ np.swapaxes(there, -1, -2)
+        near = apart < (allowed + reach) ** 2
         which, first, second = np.nonzero(near)
         here, there = closest_points((right[which, first], right_end[which, first]), (left[which, second], left_end[which, second]))
         distance = np.linalg.norm(here - there, axis=-1)

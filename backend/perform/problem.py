@@ -73,8 +73,9 @@ class SolveSettings:
     restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done
     around: float = 0.15  # seconds on both sides that go on with it
     rounds: tuple[int, ...] = (2, 2, 3, 3, 4, 4)  # more iterations, round for round, for what is not done
-    window: float = 8.0
-    overlap: float = 0.6
+    window: float = 8.0  # seconds,
+    first_window: float = 4.0  # of the first alone,
+    overlap: float = 0.6  # and of what a window shares with the next
     threads: int = min(os.cpu_count() or 1, 4)  # at work on batches; results do not depend on it
     batch: int = 4  # windows solved side by side: bounds memory and the time between two looks for a cancel
 

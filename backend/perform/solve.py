@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -23,12 +24,28 @@ from .settle import solve_and_settle
 from .targets import Targets
 
 Array = NDArray[np.float64]
-
+Index = NDArray[np.intp]
 
 Report = Callable[[int, int], None]
-Batch = tuple[NDArray[np.intp], Array]  # frames (windows, frames) and their poses (windows, frames, H, D)
 
 _LOOK = 0.05  # seconds between two looks for a cancel
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Windows that are solved side by side: `core` frames each, one behind the other from `first` on."""
+
+    first: int
+    core: int
+    windows: int
+
+    @property
+    def last(self) -> int:
+        return self.first + self.windows * self.core
+
+    def index(self, margin: int) -> Index:
+        """Frames (windows, core + 2 margin)."""
+        return np.arange(self.first, self.last, self.core)[:, None] + np.arange(-margin, self.core + margin)
 
 
 class Planned(Protocol):
@@ -63,17 +80,14 @@ def solve_in_parts(
     """The same poses part by part, (frames, H, D) each, as soon as no later window changes them."""
     settings = settings or SolveSettings()
     frames = planned.frames
-    core = max(min(round(settings.window * planned.rate), frames), 2)
     margin = round(settings.overlap * planned.rate)
-    blend = _blend(core, margin)
-    count = -(-frames // core)
-    # One window first, so that there is something to show early.
-    batches = [(0, 1), *((first, min(first + settings.batch, count)) for first in range(1, count, settings.batch))]
+    batches = list(_batches(frames, planned.rate, settings))
+    count = sum(batch.windows for batch in batches)
     stop = threading.Event()
 
-    def solve_batch(batch: tuple[int, int]) -> Batch:
+    def solve_batch(batch: _Batch) -> tuple[Index, Array]:
         # All windows have one length: before the first and after the last frame those two are repeated.
-        index = np.arange(*batch)[:, None] * core + np.arange(-margin, core + margin)
+        index = batch.index(margin)
         begin, end = max(int(index[0, 0]), 0), min(int(index[-1, -1]) + 1, frames)
         prior, targets = planned.section(begin, end)
         inside = np.clip(index, begin, end - 1) - begin
@@ -81,12 +95,14 @@ def solve_in_parts(
 
     pending, weight = np.zeros((0, 2, anatomy.DOFS)), np.zeros(0)
     done = 0  # frames given away; `pending` begins there
+    ready = 0
     report(0, count)
     with ThreadPoolExecutor(settings.threads) as pool:
         running = deque(pool.submit(solve_batch, batch) for batch in batches)
         try:
-            for _, last in batches:
+            for batch in batches:
                 index, solved = _await(running.popleft(), cancelled)
+                blend = _blend(batch.core, margin)
                 end = min(int(index[-1, -1]) + 1, frames)
                 pending = np.concatenate([pending, np.zeros((end - done - len(pending), 2, anatomy.DOFS))])
                 weight = np.concatenate([weight, np.zeros(end - done - len(weight))])
@@ -94,19 +110,29 @@ def solve_in_parts(
                     real = (place >= 0) & (place < frames)
                     pending[place[real] - done] += blend[real, None, None] * solved[window, real]
                     weight[place[real] - done] += blend[real]
-                final = frames if last == count else last * core - margin
+                final = frames if batch is batches[-1] else batch.last - margin
                 if final > done:
                     part = pending[: final - done] / weight[: final - done, None, None]
                     pending, weight = pending[final - done :], weight[final - done :]
                     done = final
                     yield part
-                report(last, count)
+                ready += batch.windows
+                report(ready, count)
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
 
 
-def _await(future: Future[Batch], cancelled: Callable[[], bool]) -> Batch:
+def _batches(frames: int, rate: float, settings: SolveSettings) -> Iterator[_Batch]:
+    """A short window by itself, so that there is something to show early; then `settings.batch` windows at a time."""
+    core = max(min(round(settings.window * rate), frames), 2)
+    first = frames if core == frames else round(settings.first_window * rate)
+    yield _Batch(0, first, 1)
+    for start in range(first, frames, settings.batch * core):
+        yield _Batch(start, core, min(settings.batch, -(-(frames - start) // core)))
+
+
+def _await(future: Future[tuple[Index, Array]], cancelled: Callable[[], bool]) -> tuple[Index, Array]:
     """The future's result. Raises Cancelled."""
     while not future.done():
         if cancelled():
