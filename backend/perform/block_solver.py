@@ -114,12 +114,61 @@ def _solve_middle(blocks: Array, right: Array, added: Array, coupling: Array, en
 
 
 def solve_diagonal(weights: Array, smoothness: Array, right: Array, look: Callable[[], None] = lambda: None) -> Array:
-    """The same where every block is diagonal: weights (frames, N), smoothness (N,), right (frames, N) to x (frames, N)."""
-    frames, _ = right.shape
-    main, first, second = (band[:, None] * smoothness for band in second_difference_bands(frames))
-    pivot, coupling, x = weights + main, first, right.copy()
+    """The same where every block is diagonal: weights (frames, N), smoothness (N,), right (frames, N) to x (frames, N).
+
+    Time is cut into parts, each followed by a cut of two frames, as wide as what couples frames: parts are solved side by side for
+    their right sides and for each frame of the cuts beside them; then the cuts, then what parts make of them. `look` may raise.
+    """
+    frames, columns = right.shape
+    parts = max(int(np.sqrt(frames / 4)), 1)
+    length = max(-(-frames // parts) - 2, 2)
+    over = parts * (length + 2) - frames  # frames that are added: they are coupled with nothing
+
+    def by_part(values: Array, filled: float = 0.0) -> Array:
+        padded = np.pad(values, ((0, over), (0, 0)), constant_values=filled)
+        return np.moveaxis(padded.reshape(parts, length + 2, columns), 0, 1)  # (frame, part, column)
+
+    main, first, second = (by_part(band[:, None] * smoothness) for band in second_difference_bands(frames))
+    pivot, wish = by_part(weights, 1.0) + main, by_part(right)
+    # Right sides of a part: its own, and what couples it with the cut before (two) and after it (two).
+    sides = np.zeros((length, 5, parts, columns))
+    sides[:, 0] = wish[:length]
+    sides[0, 1, 1:], sides[0, 2, 1:], sides[1, 2, 1:] = second[-2, :-1], first[-1, :-1], second[-1, :-1]
+    sides[-2, 3], sides[-1, 3], sides[-1, 4] = second[length - 2], first[length - 1], second[length - 1]
+    across = sides[:, 1:].copy()
+    _eliminate(pivot[:length].copy(), first[:length].copy(), second[:length], sides, look)
+
+    # Of all cuts: (column, 2 parts, 2 parts). A part adds to the cut before it and to its own.
+    cuts = np.zeros((columns, 2 * parts + 2, 2 * parts + 2))
+    known = np.zeros((columns, 2 * parts + 2))
+    added = np.einsum("tcpn,tdpn->npcd", across, sides, optimize=True)  # (column, part, 4, 5)
+    for part in range(parts):
+        near = slice(2 * part, 2 * part + 4)
+        cuts[:, near, near] -= added[:, part, :, 1:]
+        known[:, near] -= added[:, part, :, 0]
+    own = np.arange(2, 2 * parts + 2)
+    cuts[:, own, own] += np.moveaxis(pivot[length:], 1, 0).reshape(2 * parts, columns).T
+    cuts[:, own[::2], own[1::2]] += first[length].T
+    cuts[:, own[1::2], own[::2]] += first[length].T
+    known[:, own] += np.moveaxis(wish[length:], 1, 0).reshape(2 * parts, columns).T
+    cut = np.zeros((columns, 2 * parts + 2))
+    cut[:, 2:] = np.linalg.solve(cuts[:, 2:, 2:], known[:, 2:, None])[..., 0]
+
+    x = np.empty((length + 2, parts, columns))
+    beside = np.stack([cut[:, 2 * np.arange(parts) + step].T for step in range(4)])  # (4, part, column)
+    x[:length] = sides[:, 0] - np.sum(sides[:, 1:] * beside, axis=1)
+    x[length:] = beside[2:]
+    return np.moveaxis(x, 1, 0).reshape(-1, columns)[:frames]
+
+
+def _eliminate(pivot: Array, coupling: Array, second: Array, x: Array, look: Callable[[], None]) -> None:
+    """Solve pentadiagonal systems whose diagonals these are, (frames, ...) each; pivot and coupling are used up.
+
+    x (frames, K, ...): right sides, which become solutions.
+    """
+    frames = len(x)
     for t in range(frames - 1):
-        if t % 1024 == 0:
+        if t % 256 == 0:
             look()
         near, far = coupling[t] / pivot[t], second[t] / pivot[t]
         pivot[t + 1] -= near * coupling[t]
@@ -134,4 +183,3 @@ def solve_diagonal(weights: Array, smoothness: Array, right: Array, look: Callab
         if t + 2 < frames:
             x[t] -= second[t] * x[t + 2]
         x[t] /= pivot[t]
-    return x

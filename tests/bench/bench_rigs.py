@@ -59,6 +59,7 @@ COLUMNS = (
     "gap P95 (mm)",
     "penetration P99, max (mm)",
     "right finger",
+    "hands, fingers apart (mm)",
     "beyond limits",
     "seconds",
     "out of reach",
@@ -122,7 +123,7 @@ def _row(name: str, make: Make | Person, take: Path, options: argparse.Namespace
     found = measure_scene(scene)
     if options.keep:
         bpy.ops.wm.save_as_mainfile(filepath=str(options.keep / f"{name}.blend"), compress=True)
-    score, fit = found.scores, found.fit
+    score, fit, body = found.scores, found.fit, found.body
     notes = score.notes
     f1 = 2.0 * notes.hits / max(notes.reference + notes.estimated, 1)
     cells = (
@@ -134,7 +135,8 @@ def _row(name: str, make: Make | Person, take: Path, options: argparse.Namespace
         f"{1000 * fit.gap_p95:.2f}",
         f"{1000 * fit.penetration_p99:.2f}, {1000 * fit.penetration_max:.2f}",
         f"{score.right_finger:.3f}" if score.right_finger is not None else "-",
-        f"{found.body.limit_violations:.4f}",
+        ", ".join("-" if apart is None else f"{1000 * apart:.1f}" for apart in (body.hands_distance, body.fingers_distance)),
+        f"{body.limit_violations:.4f}",
         f"{seconds:.1f}",
         f"{len(report.short)} times",
     )

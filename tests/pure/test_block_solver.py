@@ -2,6 +2,7 @@
 """The block elimination gives what a dense solver gives."""
 
 import numpy as np
+import pytest
 
 from backend.perform import block_solver
 
@@ -44,9 +45,11 @@ def test_rounding_errors_do_not_grow_along_many_frames() -> None:
     np.testing.assert_allclose(left, right, atol=1e-6)
 
 
-def test_diagonal_blocks_by_themselves_give_the_same() -> None:
+@pytest.mark.parametrize("frames", [2, 3, 7, 40, 41, 300])
+def test_diagonal_blocks_by_themselves_give_the_same(frames: int) -> None:
     rng = np.random.default_rng(5)
-    weights, smoothness, right = rng.uniform(1e-3, 10.0, (40, 4)), rng.uniform(0.1, 50.0, 4), rng.normal(size=(40, 4))
+    weights, smoothness = rng.uniform(1e-2, 10.0, (frames, 4)), rng.uniform(0.1, 50.0, 4)
+    right = rng.normal(size=(frames, 4))
     blocks = weights[None, :, None, :, None] * np.eye(4)
     expected = block_solver.solve(blocks, smoothness, right[None, :, None])[0, :, 0]
     np.testing.assert_allclose(block_solver.solve_diagonal(weights, smoothness, right), expected, rtol=1e-7)
