@@ -48,7 +48,7 @@ class SolveSettings:
     acceleration: of the difference from the prior; heavy wrist, light fingers.
     """
 
-    iterations: int = 7  # of every frame
+    iterations: int = 8  # of every frame
     skin_from: int = 5  # iteration from which not only spheres but the skin itself is kept out of keys,
     rough_rate: float = 30.0  # and before which so many frames a second are enough (the same contact for an eighth less work)
     prior: Array = field(
