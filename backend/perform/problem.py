@@ -64,6 +64,7 @@ class SolveSettings:
     collision: float = 0.0008
     bound: float = 0.005  # sideways spread of a wish (metres) from which on a finger has something to do
     on_key: float = 0.003  # metres beside its place on the key at which a finger is not on the key
+    edge: float = 0.002  # y (metres) up to which a finger that presses has to go in, as it has to be on its key sideways
     largest_turn: float = 0.35  # per iteration: the linearisation holds no farther
     damping: float = 1.0  # Levenberg's, as a share of the prior's weights
     first_spread: float = 0.006  # tightest wish of the first iteration (metres),
@@ -197,10 +198,12 @@ class Problem:
         short = np.minimum(z - (clearance + black_top), 0.0)
         clear_weight = np.where(short < 0.0, max(self.settings.clearance, loosest) ** -2, 0.0)
         residuals = np.stack([off_x, off_y, off_z], axis=-1)
-        weight = np.minimum(np.stack([wish.x_weight, wish.y_weight, wish.height_weight], axis=-1), loosest**-2)
+        presses = np.isinf(wish.clearance)
+        # What is in front of its key does not press it at all.
+        y_weight = np.where(presses & (y < self.settings.edge), wish.x_weight, wish.y_weight)
+        weight = np.minimum(np.stack([wish.x_weight, y_weight, wish.height_weight], axis=-1), loosest**-2)
         # Huber: what is far out of reach pulls, but not with all its might (wishes may contradict each other).
         outlier = np.full(residuals.shape, self.settings.outlier)
-        presses = np.isinf(wish.clearance)
         outlier[..., 0][presses] = outlier[..., 1][presses & (off_y < 0.0)] = self.settings.outlier_on_key
         weight = weight / np.maximum(1.0, np.abs(residuals) / outlier)
         # Height and clearance are both about z: one row with the sum of their weights.
