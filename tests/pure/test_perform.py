@@ -187,3 +187,16 @@ def test_knuckles_of_a_small_hand_stay_above_the_keys_when_it_reaches_far() -> N
     joints, _ = forward(skeleton, clip.rotation.astype(float), clip.translation.astype(float))
     knuckles = joints[:, LEFT, [chain[0] for chain in FINGER_JOINTS[1:]], 2]
     assert knuckles.min() > 0.75 * skeleton.radius[LEFT, 0]  # the palm is twice that thick
+
+
+def test_fingers_press_over_their_keys_not_in_front_of_them() -> None:
+    """An octave with the index on its seventh: long beside the thumb, and in between two black keys, it holds the hand back."""
+    notes = tuple(NoteEvent(1.0, 2.5, pitch, 70, LEFT, finger) for pitch, finger in ((47, 5), (57, 2), (59, 1)))
+    clip = perform(Score(notes))
+    pads = pad_points(hand_skeleton(load_hand_rig()), clip.rotation.astype(float), clip.translation.astype(float))
+    held = (clip.times > 1.1) & (clip.times < 2.4)
+    for finger in (0, 1, 4):
+        points = pads[held, LEFT, finger]
+        lowest = np.take_along_axis(points, np.argmin(points[..., 2], axis=1)[:, None, None], axis=1)[:, 0]
+        assert lowest[:, 1].min() > 0.0
+        assert np.abs(lowest[:, 2] + 0.010).max() < 0.003  # a white key's dip, less further in
