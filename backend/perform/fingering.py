@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2c_blender.wire.hands import HandSide
-from s2c_blender.wire.keyboard import LOWEST
+from s2c_blender.wire.keyboard import LOWEST, Keyboard
 from s2c_blender.wire.notes import UNPLAYED, Fingering, Score, pitch_name
 
 from .finger_path import LEARNED, LEARNED_END, Slice, best_fingers
-from .fingering_costs import CostTables, cost_tables
+from .fingering_costs import WHITE, CostTables, cost_tables
 from .hand_slices import hand_slices
 from .playable import Playable, make_playable, roll
 from .progress import Tick, no_tick, part_of
@@ -23,6 +23,10 @@ SEEN = 14.0  # cost of another finger than the one that is clearly seen to strik
 UNCLEAR = 0.15  # probability below which nothing was seen
 _NOT_THERE = 1e4  # cost of a finger that a hand has not
 RUN_PACE = 0.7  # seconds between onsets within which a line is one run
+CROWDED = 0.6  # cost of each white key by which a finger brings its hand's thumb past a key of the other hand,
+CROWDED_MOST = 4.0  # and of how many at most: who is farther over crosses, and one finger is as good as another
+BESIDE = 0.25  # seconds before and after a note for which its hand is there
+_GRID = 20.0  # moments a second at which is noted where hands are
 
 
 Missing = tuple[frozenset[int], frozenset[int]]
@@ -54,6 +58,7 @@ def assign_fingers(
         slices = hand_slices(score, playable, side=side, span=span)
         tick(share)
         slices = _with_learned(slices, side=side, tables=tables[side])
+        slices = _with_room(slices, score, playable, side)
         if seen is not None:
             slices = [_with_seen(current, seen) for current in slices]
         for index, number in best_fingers(slices, tables[side], part_of(tick, share, share + 0.4)).items():
@@ -108,6 +113,32 @@ def _with_seen(current: Slice, seen: NDArray[np.float64]) -> Slice:
         for finger in np.flatnonzero(seen[index] > UNCLEAR).tolist()
     ]
     return replace(current, wishes=(*current.wishes, *wishes)) if wishes else current
+
+
+def _with_room(slices: list[Slice], score: Score, playable: Playable, side: HandSide) -> list[Slice]:
+    """Adds the wish for fingers that keep a hand out of the other one's place: with its thumb side on that side, it lies apart."""
+    onset = np.array([note.onset for note in score.notes])
+    x = Keyboard().x[[note.pitch - LOWEST for note in score.notes]] * (1.0 if side is HandSide.RIGHT else -1.0)
+    begin, now, end = ((np.maximum(when, 0.0) * _GRID).astype(int) for when in (onset - BESIDE, onset, playable.offset + BESIDE))
+    edge = np.full(int(np.max(end, initial=0)) + 1, -np.inf)  # the other hand's key that is farthest on this one's side
+    for index in np.flatnonzero(playable.played & (playable.hand != side)).tolist():
+        there = edge[begin[index] : end[index] + 1]
+        np.maximum(there, x[index], out=there)
+    past = ((edge[now] - x) * 1000.0 / WHITE)[:, None] + np.arange(5)  # white keys, of the thumb
+    cost = CROWDED * np.clip(past, 0.0, CROWDED_MOST)
+    price = cost.max(axis=1, keepdims=True) - cost
+    crowded = price.any(axis=1)
+    result = list(slices)
+    for place, current in enumerate(slices):
+        wishes = [
+            (column, finger, float(price[index, finger]))
+            for column, (index, struck) in enumerate(zip(current.notes, current.struck, strict=True))
+            if struck and crowded[index]
+            for finger in range(4)
+        ]
+        if wishes:
+            result[place] = replace(current, wishes=(*current.wishes, *wishes))
+    return result
 
 
 def _with_learned(slices: list[Slice], *, side: HandSide, tables: CostTables) -> list[Slice]:

@@ -267,6 +267,15 @@ def test_a_pedalled_bass_is_let_go_for_the_chord():
     assert result.played.all() and result.release[0] < 1.0
 
 
+def test_hands_at_one_place_play_with_the_fingers_that_keep_them_apart():
+    """They take turns on E and D sharp: each with the fingers of its thumb's side, so that it lies beside the other."""
+    played = [(75, LEFT), (76, LEFT), (75, RIGHT), (76, RIGHT), (75, LEFT), (76, RIGHT), (75, RIGHT), (76, RIGHT)]
+    notes = [NoteEvent(0.25 * k, 0.25 * k + 0.24, pitch, 64, hand) for k, (pitch, hand) in enumerate(played)]
+    result = finger(Score(tuple(notes)))
+    assert set(result.finger[result.hand == LEFT]) <= {1, 2}
+    assert set(result.finger[result.hand == RIGHT]) <= {1, 2, 3}
+
+
 def test_time_is_linear_and_short():
     rng = np.random.default_rng(0)
     pitches = (60 + np.cumsum(rng.integers(-5, 6, 4000)) % 25).tolist()
