@@ -110,7 +110,8 @@ def _row(name: str, make: Make | Person, take: Path, options: argparse.Namespace
     solved = copy_motion(clip, hands.skeleton) if options.fast else perform_again(carried)
     report = bake(scene, armature, bone_map, hands, solved)
     seconds = time.perf_counter() - began
-    if not character.skinned_meshes(armature):
+    skinned = bool(character.skinned_meshes(armature))
+    if not skinned:
         shown_fingers.show(armature, hands)
     path = take.with_name("character.npz")
     solved.save(path)
@@ -135,12 +136,16 @@ def _row(name: str, make: Make | Person, take: Path, options: argparse.Namespace
         f"{1000 * fit.gap_p95:.2f}",
         f"{1000 * fit.penetration_p99:.2f}, {1000 * fit.penetration_max:.2f}",
         f"{score.right_finger:.3f}" if score.right_finger is not None else "-",
-        ", ".join("-" if apart is None else f"{1000 * apart:.1f}" for apart in (body.hands_distance, body.fingers_distance)),
+        f"{_millimetres(body.hands_distance)}, {_millimetres(body.fingers_distance)}" if skinned else "-",
         f"{body.limit_violations:.4f}",
         f"{seconds:.1f}",
         f"{len(report.short)} times",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _millimetres(metres: float | None) -> str:
+    return "-" if metres is None else f"{1000 * metres:.1f}"
 
 
 def _build(name: str, make: Make | Person) -> bpy.types.Object:
