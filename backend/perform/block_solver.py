@@ -50,7 +50,7 @@ def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
     scale = smoothness**-0.5
     square = scale[:, None] * scale
     blocks, right = np.moveaxis(blocks, 1, 0), np.moveaxis(right, 1, 0)
-    main, first, _ = second_difference_bands(frames)
+    main, first, second = second_difference_bands(frames)
     diagonal = np.arange(size)
 
     # From each end inwards: blocks with their right side as a last column. Two more take what elimination does to the middle.
@@ -79,7 +79,8 @@ def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
 
     x = np.empty((frames, windows, hands, size, 1))
     middle = slice(ends, frames - ends)
-    x[middle] = _solve_middle(blocks[middle] * square, right[middle] * scale, system[ends:], coupling[..., :size], ends)
+    bands = main[middle], first[middle], second[middle]
+    x[middle] = _solve_middle(bands, blocks[middle] * square, right[middle] * scale, system[ends:], coupling[..., :size])
     inner = np.concatenate([x[[ends + 1, frames - 2 - ends]], x[[ends, frames - 1 - ends]]], axis=-2)
     for t in range(ends - 1, -1, -1):
         here = alone[t] - np.swapaxes(gain[t], -1, -2) @ inner
@@ -88,18 +89,17 @@ def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
     return np.moveaxis(x[..., 0], 0, 1) * scale
 
 
-def _solve_middle(blocks: Array, right: Array, added: Array, coupling: Array, ends: int) -> Array:
-    """x (M, windows, H, D, 1) of the frames between the `ends` first and last, M = 2 or 3.
+def _solve_middle(bands: tuple[Array, Array, Array], blocks: Array, right: Array, added: Array, coupling: Array) -> Array:
+    """x (M, windows, H, D, 1) of the frames in the middle, M = 2 or 3.
 
-    blocks: (M, windows, H, D, D) and right (M, windows, H, D) their own; added (2, 2, windows, H, D, D + 1) and
-    coupling (2, windows, H, D, D): what elimination did to the first and second frame from each end.
+    bands: (M,) each, of K. blocks: (M, windows, H, D, D) and right (M, windows, H, D), used up: their own. added
+    (2, 2, windows, H, D, D + 1) and coupling (2, windows, H, D, D): what elimination did to the first and second frame from each end.
     """
     count, windows, hands, size = right.shape
-    main, first, second = (band[ends : ends + count] for band in second_difference_bands(count + 2 * ends))
+    main, first, second = bands
     upper = np.diag(first[: count - 1], 1) + np.diag(second[: count - 2], 2)
     smooth = np.diag(main) + upper + upper.T
     matrix = np.tile(smooth[:, None, :, None] * np.eye(size)[:, None], (windows, hands, 1, 1, 1, 1))
-    right = right.copy()
     for t in range(count):
         matrix[:, :, t, :, t] += blocks[t]
     for end, (near, far) in enumerate(((0, 1), (count - 1, count - 2))):

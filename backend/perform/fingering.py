@@ -126,15 +126,14 @@ def _with_room(slices: list[Slice], score: Score, playable: Playable, side: Hand
         np.maximum(there, x[index], out=there)
     past = ((edge[now] - x) * 1000.0 / WHITE)[:, None] + np.arange(5)  # white keys, of the thumb
     cost = CROWDED * np.clip(past, 0.0, CROWDED_MOST)
-    price = cost.max(axis=1, keepdims=True) - cost
-    crowded = price.any(axis=1)
+    price = cost[:, 4:] - cost  # of any other finger, as wishes have it; the little finger costs most
     result = list(slices)
     for place, current in enumerate(slices):
         wishes = [
             (column, finger, float(price[index, finger]))
             for column, (index, struck) in enumerate(zip(current.notes, current.struck, strict=True))
-            if struck and crowded[index]
-            for finger in range(4)
+            if struck
+            for finger in np.flatnonzero(price[index]).tolist()
         ]
         if wishes:
             result[place] = replace(current, wishes=(*current.wishes, *wishes))
