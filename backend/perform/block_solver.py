@@ -93,7 +93,7 @@ def _solve_middle(bands: tuple[Array, Array, Array], blocks: Array, right: Array
     """x (M, windows, H, D, 1) of the frames in the middle, M = 2 or 3.
 
     bands: (M,) each, of K. blocks: (M, windows, H, D, D) and right (M, windows, H, D), used up: their own. added
-    (2, 2, windows, H, D, D + 1) and coupling (2, windows, H, D, D): what elimination did to the first and second frame from each end.
+    (2, 2, windows, H, D, D + 1) and coupling (2, windows, H, D, D): what elimination did to the two frames next to each end.
     """
     count, windows, hands, size = right.shape
     main, first, second = bands
