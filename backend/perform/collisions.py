@@ -27,7 +27,7 @@ _FREE = 0.0004  # metres that a last joint stays above the keys' tops
 _NEAR = 0.26  # metres between wrists within which hands can touch
 _OVER = 0.020  # metres by which the hand that goes over counts as higher,
 _BESIDE = 0.012  # and by which hands that are not crossed count as farther apart
-_IN_ORDER = 0.003  # metres by which neighbouring fingers count as farther apart: they do not change places
+_IN_ORDER = 0.006  # metres by which neighbouring fingers count as farther apart: they do not change places
 
 # Capsules: three for each finger (its phalanges), then the palm's, from the wrist to the knuckles of four fingers.
 _PALM_FINGERS = (1, 2, 3, 4)

@@ -32,6 +32,7 @@ SMEARED = 0.05  # seconds between strikes below which the hand has no time to ch
 SMEARED_COST = 12.0  # and what keys cost at most that it cannot hold together
 UNBOUND = 2.4  # cost of one finger in two thirds in turn, which cannot be bound then; twice that for fingers crossed
 WIDEST_PAIR = 5  # semitones
+BROAD = 4  # keys struck together, from which on the whole hand goes there
 REST_EASES = 0.7  # share of a transition's cost that a long rest takes away
 REST = 0.25  # seconds of rest that take away most of that
 
@@ -129,7 +130,7 @@ class _Costs:
 
     def between(self, before: Slice, now: Slice) -> Array:
         """(S before, S now) of each state after each state; a new array."""
-        moves, same_finger = self._move(before, now, line=sum(before.struck) == 1 and sum(now.struck) == 1)
+        moves, same_finger = self._move(before, now, bound=True)
         cost = moves * _eased(before, now)
         if now.time - before.time < HURRY[-1][0]:
             cost += _hurry(before, now) * same_finger + self._smeared(before, now)
@@ -144,7 +145,7 @@ class _Costs:
 
     def apart(self, earlier: Slice, now: Slice) -> Array:
         """(S earlier, S now) of states with one strike between them; a new array."""
-        moves, same_finger = self._move(earlier, now, line=False)
+        moves, same_finger = self._move(earlier, now, bound=False)
         cost = moves * (MEMORY * _eased(earlier, now))
         if now.time - earlier.time < HURRY[-1][0]:
             cost += _hurry(earlier, now) * same_finger + self._smeared(earlier, now)
@@ -163,24 +164,30 @@ class _Costs:
                 cost += np.minimum(pair, SMEARED_COST)
         return cost
 
-    def _move(self, before: Slice, now: Slice, *, line: bool) -> tuple[Array, Array]:
-        """(S before, S now) cost of the hand's way, and how many fingers strike two keys in turn."""
-        situation = (before.pitches, before.struck, now.pitches, now.struck, line)
+    def _move(self, before: Slice, now: Slice, *, bound: bool) -> tuple[Array, Array]:
+        """(S before, S now) cost of the hand's way, and how many fingers strike two keys in turn.
+
+        bound: whether the hand goes straight from one to the other, without a strike between.
+        """
+        situation = (before.pitches, before.struck, now.pitches, now.struck, bound)
         parts = self._moves.get(situation)
         if parts is not None:
             return parts
         old, new = choices(len(before.notes)), choices(len(now.notes))
         moves = np.zeros((len(old), len(new)))
         same_finger = np.zeros_like(moves)
-        table = self._tables.step if line else self._tables.shift
-        share = 1.0 / max(sum(before.struck), sum(now.struck))
+        pair, next_pair = _narrow_pair(before), _narrow_pair(now)
+        most = max(sum(before.struck), sum(now.struck))
+        table = self._tables.step if bound and most == 1 else self._tables.shift
+        if bound and 1 < most < BROAD and not (pair and next_pair):
+            table = table + self._tables.crossing
+        share = 1.0 / most
         for a in np.flatnonzero(before.struck):
             for b in np.flatnonzero(now.struck):
                 was, becomes = old[:, a, None], new[None, :, b]
                 moves += share * table[before.pitches[a] - LOWEST, now.pitches[b] - LOWEST, was, becomes]
                 if before.pitches[a] != now.pitches[b]:
                     same_finger += was == becomes
-        pair, next_pair = _narrow_pair(before), _narrow_pair(now)
         if pair and next_pair:
             was, becomes = old[:, pair[0], None], new[None, :, next_pair[0]]
             outwards = before.pitches[pair[1]] - before.pitches[pair[0]]  # pitch direction away from the thumb

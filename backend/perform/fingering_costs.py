@@ -70,6 +70,7 @@ class Weights:
     shift: float = 0.6  # one finger on another key from chord to chord
     shift_far: float = 0.1  # per white key
     shift_order: float = 1.1  # fingers in the wrong order from chord to chord: the hand turns or jumps
+    shift_crossing: float = 12.0  # more for fingers 2-5, where neither is a third that the hand turns over
     shift_strain: float = 0.4  # strain from chord to chord against that in a line
 
 
@@ -79,7 +80,8 @@ class CostTables:
 
     single: (88, 5) a finger on a key.
     together: (88, 88, 5, 5) two keys held at once. step: (88, 88, 5, 5) from one key to the next in a line.
-    shift: (88, 88, 5, 5) from one key to the next where either belongs to a chord.
+    shift: (88, 88, 5, 5) from one key to the next where either belongs to a chord, and to the next but one.
+    crossing: (88, 88, 5, 5) what is added from one key to the next where fingers 2-5 cross among chords.
     conflict: (88, 88, 5, 5) millimetres by which two fingers cannot hold two keys at once; 0 where they can.
     """
 
@@ -87,6 +89,7 @@ class CostTables:
     together: Array
     step: Array
     shift: Array
+    crossing: Array
     conflict: Array
 
 
@@ -119,7 +122,8 @@ def cost_tables(
     eased = w.leap * (1.0 - np.exp(-strain / w.leap))
     step = eased + w.natural * np.minimum(off_natural, 8.0) + 2.0 * (far > 0)
     step = np.where(passing, _pass_cost(towards, keyboard.black, w), step)
-    step = np.where(crossing, w.crossing * np.exp(-np.maximum(white_keys - 2.0, 0.0) / 3.0) + eased + 4.0, step)
+    near = crossing * np.exp(-np.maximum(white_keys - 2.0, 0.0) / 3.0)
+    step = np.where(crossing, w.crossing * near + eased + 4.0, step)
     step = np.where(same_finger, w.jump_finger + w.jump_far * np.minimum(white_keys, 14.0), step)
     step = np.where(other_key, step, w.change_on_key * ~same_finger)
     step = step + w.three_four * ((lower == 2) & (upper == 3))
@@ -134,7 +138,7 @@ def cost_tables(
     conflict = np.where(same_finger, np.abs(distance), conflict)
     single = np.tile(np.array([0.0, 0.0, 0.0, w.fourth, w.fifth]), (KEY_COUNT, 1))
     single[keyboard.black] += np.array([w.thumb_black, 0.0, 0.0, w.fourth_black, w.little_black])
-    return CostTables(single, together, step, shift, np.where(other_key, conflict, 0.0))
+    return CostTables(single, together, step, shift, w.shift_crossing * near, np.where(other_key, conflict, 0.0))
 
 
 def _limits(span: float) -> Array:

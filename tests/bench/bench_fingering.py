@@ -7,6 +7,7 @@
 import argparse
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from backend.perform.fingering import assign_fingers
 from backend.perform.hands_split import assign_hands
+from backend.perform.playable import TOGETHER
 from backend.score import merge_hands, read_midi
 from s2c_blender.wire.keyboard import KEY_COUNT, LOWEST, Keyboard
 from s2c_blender.wire.notes import Fingering, Score
@@ -82,24 +84,38 @@ def frame_score(score: Score, fingering: Fingering) -> float:
 def awkward(score: Score, fingering: Fingering, *, span: float = 0.22) -> tuple[int, int, int]:
     """Notes reached by crossing fingers 2-5, by a stretch past the span, or by the same finger within 120 ms.
 
-    Between successive strikes of a hand that are not separated by a rest; chords are struck together and looked at within.
+    Between successive strikes of a hand that are not separated by a rest: each note against the note before, and fingers that
+    cross also against all notes of the strike before.
     """
     x = Keyboard().x
     crossed = stretched = repeated = 0
     for side in (0, 1):
         sign = 1.0 if side == 0 else -1.0
         mine = [i for i in np.argsort(fingering.strike, kind="stable") if fingering.hand[i] == side and fingering.played[i]]
+        strikes = np.split(mine, 1 + np.flatnonzero(np.diff(fingering.strike[mine]) > TOGETHER))
+        crossed += sum(_crosses(score, fingering, before, index, sign) for before, now in pairwise(strikes) for index in now)
         for before, now in pairwise(mine):
             a, b = score.notes[before], score.notes[now]
             if a.pitch == b.pitch or a.offset < b.onset - LEGATO:
                 continue
             towards = sign * (x[b.pitch - LOWEST] - x[a.pitch - LOWEST])
             first, second = int(fingering.finger[before]), int(fingering.finger[now])
-            crossed += min(first, second) > 1 and first != second and (second - first) * towards < 0
             held = fingering.release[before] > fingering.strike[now]
             stretched += bool(held and abs(towards) > span)
             repeated += first == second and fingering.strike[now] - fingering.strike[before] < SAME_FINGER_WINDOW
     return int(crossed), int(stretched), int(repeated)
+
+
+def _crosses(score: Score, fingering: Fingering, before: Iterable[int], now: int, sign: float) -> bool:
+    """Whether fingers 2-5 cross on the way from any of the notes `before`."""
+    x, note, finger = Keyboard().x, score.notes[now], int(fingering.finger[now])
+    for index in before:
+        other, number = score.notes[index], int(fingering.finger[index])
+        towards = sign * (x[note.pitch - LOWEST] - x[other.pitch - LOWEST])
+        bound = other.offset >= note.onset - LEGATO
+        if bound and min(number, finger) > 1 and (finger - number) * towards < 0:
+            return True
+    return False
 
 
 def main() -> int:

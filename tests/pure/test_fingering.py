@@ -276,6 +276,16 @@ def test_hands_at_one_place_play_with_the_fingers_that_keep_them_apart():
     assert set(result.finger[result.hand == RIGHT]) <= {1, 2, 3}
 
 
+def test_fingers_do_not_cross_on_the_way_from_a_chord_even_where_they_are_seen_to():
+    """Middle finger and thumb hold a fifth; the ring finger is seen on the key between them, while the thumb stays."""
+    notes = ((0.0, 0.74, 57), (0.0, 0.86, 64), (0.73, 0.99, 59), (0.98, 1.48, 57), (0.98, 1.34, 64))
+    score = Score(tuple(NoteEvent(onset, offset, pitch, 64, LEFT) for onset, offset, pitch in notes))
+    seen = np.zeros((len(notes), 5))
+    seen[[0, 1, 2, 3, 4], [2, 0, 3, 4, 0]] = 0.26, 0.92, 0.85, 0.86, 0.63
+    result = finger(score, seen=seen)
+    assert result.finger[2] == 4 and awkward(score, result)[0] == 0
+
+
 def test_time_is_linear_and_short():
     rng = np.random.default_rng(0)
     pitches = (60 + np.cumsum(rng.integers(-5, 6, 4000)) % 25).tolist()
