@@ -73,7 +73,11 @@ class SolveSettings:
     outlier_on_key: float = 0.009  # sideways and in front, where a finger presses: what pushes it off its key must not win
     restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done
     around: float = 0.15  # seconds on both sides that go on with it
-    rounds: tuple[int, ...] = (2, 2, 3, 3, 4, 4)  # more iterations, round for round, for what is not done
+    # More iterations, round for round, for what is not done, and how many times as strictly as near the prior it then stays near
+    # what it has on the mean of the moments around, where
+    rounds: tuple[tuple[int, float], ...] = ((2, 0.0), (2, 0.0), (3, 3.0), (3, 10.0), (4, 30.0), (4, 100.0))
+    quiet: float = np.radians(1.5)  # the prior's fingers turn no more
+    quiet_time: float = 0.1  # within so many seconds: a hand that holds its keys holds still
     window: float = 8.0  # seconds,
     first_window: float = 4.0  # of the first alone,
     overlap: float = 0.6  # and of what a window shares with the next
@@ -100,6 +104,7 @@ class Problem:
         self.targets = targets.flat()
         self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
         self.forget_steps()
+        self.hold_to(self.prior, np.zeros(self.prior.shape[:2]))
         self.collisions = Collisions(skeleton, Softness(settings.collision, settings.outlier))
         self.walls = KeyWalls(skeleton, self.targets.keyboard, self.frames)
         self.own = own_keys(self.targets)
@@ -130,6 +135,10 @@ class Problem:
         """As before the first iteration."""
         self.swing, self.last_step = np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
 
+    def hold_to(self, poses: Array, share: Array) -> None:
+        """From now on also stay near `poses` (N, H, D), `share` (N, H) times as strictly as near the prior."""
+        self.held, self.held_weight = poses, share[..., None] * self.settings.prior**-2
+
     def restless(self) -> NDArray[np.bool_]:
         """(N,) frames that the last iteration still moved."""
         return np.abs(self.last_step).max(axis=(1, 2)) > self.settings.restless
@@ -154,7 +163,8 @@ class Problem:
         over = dofs - np.clip(dofs, anatomy.LOWEST, anatomy.HIGHEST)
         diagonal = np.arange(anatomy.DOFS)
         matrix[..., diagonal, diagonal] += (1.0 + settings.damping) * settings.prior**-2 + (over != 0.0) * settings.limit**-2
-        slope += away * settings.prior**-2 + over * settings.limit**-2
+        matrix[..., diagonal, diagonal] += self.held_weight
+        slope += away * settings.prior**-2 + over * settings.limit**-2 + (dofs - self.held) * self.held_weight
         matrix[..., diagonal, diagonal] *= 1.0 + self.swing[..., None]
         matrix[..., diagonal, diagonal] += _PIN * self.pinned[:, None, None]
         right = -self._in_time(slope) - self.smoothness * block_solver.apply_second_differences(self._in_time(away))
