@@ -104,7 +104,7 @@ class Problem:
         self.targets = targets.flat()
         self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
         self.forget_steps()
-        self.hold_to(self.prior, np.zeros(self.prior.shape[:2]))
+        self.stay_near(self.prior, np.zeros(self.prior.shape[:2]))
         self.collisions = Collisions(skeleton, Softness(settings.collision, settings.outlier))
         self.walls = KeyWalls(skeleton, self.targets.keyboard, self.frames)
         self.own = own_keys(self.targets)
@@ -135,9 +135,9 @@ class Problem:
         """As before the first iteration."""
         self.swing, self.last_step = np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
 
-    def hold_to(self, poses: Array, share: Array) -> None:
+    def stay_near(self, poses: Array, share: Array) -> None:
         """From now on also stay near `poses` (N, H, D), `share` (N, H) times as strictly as near the prior."""
-        self.held, self.held_weight = poses, share[..., None] * self.settings.prior**-2
+        self.near, self.near_weight = poses, share[..., None] * self.settings.prior**-2
 
     def restless(self) -> NDArray[np.bool_]:
         """(N,) frames that the last iteration still moved."""
@@ -163,8 +163,8 @@ class Problem:
         over = dofs - np.clip(dofs, anatomy.LOWEST, anatomy.HIGHEST)
         diagonal = np.arange(anatomy.DOFS)
         matrix[..., diagonal, diagonal] += (1.0 + settings.damping) * settings.prior**-2 + (over != 0.0) * settings.limit**-2
-        matrix[..., diagonal, diagonal] += self.held_weight
-        slope += away * settings.prior**-2 + over * settings.limit**-2 + (dofs - self.held) * self.held_weight
+        matrix[..., diagonal, diagonal] += self.near_weight
+        slope += away * settings.prior**-2 + over * settings.limit**-2 + (dofs - self.near) * self.near_weight
         matrix[..., diagonal, diagonal] *= 1.0 + self.swing[..., None]
         matrix[..., diagonal, diagonal] += _PIN * self.pinned[:, None, None]
         right = -self._in_time(slope) - self.smoothness * block_solver.apply_second_differences(self._in_time(away))

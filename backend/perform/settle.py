@@ -32,7 +32,7 @@ def solve_and_settle(problem: Problem, cancelled: Callable[[], bool]) -> Array:
             break
         part = problem.part(rows, ~free)
         if calm:
-            part.hold_to(_on_the_mean(problem, dofs, quiet)[rows.reshape(-1)], calm * quiet[rows.reshape(-1)])
+            part.stay_near(_on_the_mean(problem, dofs, quiet)[rows.reshape(-1)], calm * quiet[rows.reshape(-1)])
         moved = part.run(dofs[rows.reshape(-1)], range(done, done + more), cancelled)
         place, free = rows.reshape(-1), free.reshape(-1)
         dofs[place[free]] = moved[free]
