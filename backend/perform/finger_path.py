@@ -178,9 +178,12 @@ class _Costs:
         same_finger = np.zeros_like(moves)
         pair, next_pair = _narrow_pair(before), _narrow_pair(now)
         most = max(sum(before.struck), sum(now.struck))
-        table = self._tables.step if bound and most == 1 else self._tables.shift
-        if bound and 1 < most < BROAD and not (pair and next_pair):
-            table = table + self._tables.crossing
+        if bound and most == 1:
+            table = self._tables.step
+        elif bound and most < BROAD and not (pair and next_pair):
+            table = self._tables.chord
+        else:
+            table = self._tables.shift
         share = 1.0 / most
         for a in np.flatnonzero(before.struck):
             for b in np.flatnonzero(now.struck):

@@ -58,9 +58,9 @@ def assign_fingers(
         slices = hand_slices(score, playable, side=side, span=span)
         tick(share)
         slices = _with_learned(slices, side=side, tables=tables[side])
-        slices = _with_room(slices, score, playable, side)
-        if seen is not None:
-            slices = [_with_seen(current, seen) for current in slices]
+        slices = _with_wishes(slices, _room(score, playable, side))
+        if seen is not None:  # in proportion to how clear it is
+            slices = _with_wishes(slices, np.where(seen > UNCLEAR, SEEN * seen, 0.0))
         for index, number in best_fingers(slices, tables[side], part_of(tick, share, share + 0.4)).items():
             finger[index] = number + 1
         tick(share + 0.4)
@@ -104,29 +104,8 @@ def _roll_stretched(score: Score, playable: Playable, current: Slice, finger: ND
         roll(score, playable, chord, excess)
 
 
-def _with_seen(current: Slice, seen: NDArray[np.float64]) -> Slice:
-    """Adds the wish for fingers that are seen to strike, in proportion to how clear it is."""
-    wishes = [
-        (column, finger, SEEN * float(seen[index, finger]))
-        for column, (index, struck) in enumerate(zip(current.notes, current.struck, strict=True))
-        if struck
-        for finger in np.flatnonzero(seen[index] > UNCLEAR).tolist()
-    ]
-    return replace(current, wishes=(*current.wishes, *wishes)) if wishes else current
-
-
-def _with_room(slices: list[Slice], score: Score, playable: Playable, side: HandSide) -> list[Slice]:
-    """Adds the wish for fingers that keep a hand out of the other one's place: with its thumb side on that side, it lies apart."""
-    onset = np.array([note.onset for note in score.notes])
-    x = Keyboard().x[[note.pitch - LOWEST for note in score.notes]] * (1.0 if side is HandSide.RIGHT else -1.0)
-    begin, now, end = ((np.maximum(when, 0.0) * _GRID).astype(int) for when in (onset - BESIDE, onset, playable.offset + BESIDE))
-    edge = np.full(int(np.max(end, initial=0)) + 1, -np.inf)  # the other hand's key that is farthest on this one's side
-    for index in np.flatnonzero(playable.played & (playable.hand != side)).tolist():
-        there = edge[begin[index] : end[index] + 1]
-        np.maximum(there, x[index], out=there)
-    past = ((edge[now] - x) * 1000.0 / WHITE)[:, None] + np.arange(5)  # white keys, of the thumb
-    cost = CROWDED * np.clip(past, 0.0, CROWDED_MOST)
-    price = cost[:, 4:] - cost  # of any other finger, as wishes have it; the little finger costs most
+def _with_wishes(slices: list[Slice], price: NDArray[np.float64]) -> list[Slice]:
+    """Adds wishes for fingers of the notes struck. price: (N, 5) cost of any other finger, 0 where none is wished for."""
     result = list(slices)
     for place, current in enumerate(slices):
         wishes = [
@@ -138,6 +117,21 @@ def _with_room(slices: list[Slice], score: Score, playable: Playable, side: Hand
         if wishes:
             result[place] = replace(current, wishes=(*current.wishes, *wishes))
     return result
+
+
+def _room(score: Score, playable: Playable, side: HandSide) -> NDArray[np.float64]:
+    """(N, 5) price of any other finger than one that keeps a hand out of the other one's place: with its thumb side on that side,
+    it lies apart."""
+    onset = np.array([note.onset for note in score.notes])
+    x = Keyboard().x[[note.pitch - LOWEST for note in score.notes]] * (1.0 if side is HandSide.RIGHT else -1.0)
+    begin, now, end = ((np.maximum(when, 0.0) * _GRID).astype(int) for when in (onset - BESIDE, onset, playable.offset + BESIDE))
+    edge = np.full(int(np.max(end, initial=0)) + 1, -np.inf)  # the other hand's key that is farthest on this one's side
+    for index in np.flatnonzero(playable.played & (playable.hand != side)).tolist():
+        there = edge[begin[index] : end[index] + 1]
+        np.maximum(there, x[index], out=there)
+    past = ((edge[now] - x) * 1000.0 / WHITE)[:, None] + np.arange(5)  # white keys, of the thumb
+    cost = CROWDED * np.clip(past, 0.0, CROWDED_MOST)
+    return cost[:, 4:] - cost  # the little finger costs most
 
 
 def _with_learned(slices: list[Slice], *, side: HandSide, tables: CostTables) -> list[Slice]:

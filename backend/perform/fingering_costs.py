@@ -81,7 +81,7 @@ class CostTables:
     single: (88, 5) a finger on a key.
     together: (88, 88, 5, 5) two keys held at once. step: (88, 88, 5, 5) from one key to the next in a line.
     shift: (88, 88, 5, 5) from one key to the next where either belongs to a chord, and to the next but one.
-    crossing: (88, 88, 5, 5) what is added from one key to the next where fingers 2-5 cross among chords.
+    chord: (88, 88, 5, 5) as shift, where fingers 2-5 must not cross.
     conflict: (88, 88, 5, 5) millimetres by which two fingers cannot hold two keys at once; 0 where they can.
     """
 
@@ -89,7 +89,7 @@ class CostTables:
     together: Array
     step: Array
     shift: Array
-    crossing: Array
+    chord: Array
     conflict: Array
 
 
@@ -138,7 +138,7 @@ def cost_tables(
     conflict = np.where(same_finger, np.abs(distance), conflict)
     single = np.tile(np.array([0.0, 0.0, 0.0, w.fourth, w.fifth]), (KEY_COUNT, 1))
     single[keyboard.black] += np.array([w.thumb_black, 0.0, 0.0, w.fourth_black, w.little_black])
-    return CostTables(single, together, step, shift, w.shift_crossing * near, np.where(other_key, conflict, 0.0))
+    return CostTables(single, together, step, shift, shift + w.shift_crossing * near, np.where(other_key, conflict, 0.0))
 
 
 def _limits(span: float) -> Array:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend.perform.fingering import assign_fingers
 from backend.perform.hands_split import assign_hands
@@ -93,7 +94,7 @@ def awkward(score: Score, fingering: Fingering, *, span: float = 0.22) -> tuple[
         sign = 1.0 if side == 0 else -1.0
         mine = [i for i in np.argsort(fingering.strike, kind="stable") if fingering.hand[i] == side and fingering.played[i]]
         strikes = np.split(mine, 1 + np.flatnonzero(np.diff(fingering.strike[mine]) > TOGETHER))
-        crossed += sum(_crosses(score, fingering, before, index, sign) for before, now in pairwise(strikes) for index in now)
+        crossed += sum(_crosses(score, fingering, before, index, sign * x) for before, now in pairwise(strikes) for index in now)
         for before, now in pairwise(mine):
             a, b = score.notes[before], score.notes[now]
             if a.pitch == b.pitch or a.offset < b.onset - LEGATO:
@@ -106,12 +107,12 @@ def awkward(score: Score, fingering: Fingering, *, span: float = 0.22) -> tuple[
     return int(crossed), int(stretched), int(repeated)
 
 
-def _crosses(score: Score, fingering: Fingering, before: Iterable[int], now: int, sign: float) -> bool:
-    """Whether fingers 2-5 cross on the way from any of the notes `before`."""
-    x, note, finger = Keyboard().x, score.notes[now], int(fingering.finger[now])
+def _crosses(score: Score, fingering: Fingering, before: Iterable[int], now: int, x: NDArray[np.float64]) -> bool:
+    """Whether fingers 2-5 cross on the way from any of the notes `before`. x: (88,) of keys, away from the thumb."""
+    note, finger = score.notes[now], int(fingering.finger[now])
     for index in before:
         other, number = score.notes[index], int(fingering.finger[index])
-        towards = sign * (x[note.pitch - LOWEST] - x[other.pitch - LOWEST])
+        towards = x[note.pitch - LOWEST] - x[other.pitch - LOWEST]
         bound = other.offset >= note.onset - LEGATO
         if bound and min(number, finger) > 1 and (finger - number) * towards < 0:
             return True
