@@ -35,10 +35,14 @@ def apply_second_differences(values: Array) -> Array:
     return result
 
 
-def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
+_LOOK = 64  # frames between two looks
+
+
+def solve(blocks: Array, smoothness: Array, right: Array, look: Callable[[], None] = lambda: None) -> Array:
     """Solve for x (windows, frames, H, D), of two frames or more.
 
     blocks: (windows, frames, H, D, D) symmetric positive definite; smoothness: (D,) weights s; right: (windows, frames, H, D).
+    `look` may raise.
 
     Frames are eliminated from both ends side by side, until two or three in the middle are left. Unknowns are scaled by sqrt(s),
     which makes 1 of what couples a frame with the next but one. Operations are few and large: between them threads wait for each
@@ -51,19 +55,21 @@ def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
     square = scale[:, None] * scale
     blocks, right = np.moveaxis(blocks, 1, 0), np.moveaxis(right, 1, 0)
     main, first, second = second_difference_bands(frames)
-    diagonal = np.arange(size)
 
     # From each end inwards: blocks with their right side as a last column. Two more take what elimination does to the middle.
     system = np.zeros((ends + 2, *shape, size, size + 1))
     for end, chosen in enumerate((slice(0, ends), slice(frames - 1, frames - 1 - ends, -1))):
         np.multiply(blocks[chosen], square, out=system[:ends, end, ..., :size])
         np.multiply(right[chosen], scale, out=system[:ends, end, ..., size])
-    system[:ends, ..., diagonal, diagonal] += main[:ends, None, None, None, None]
+    _diagonal(system[:ends, ..., :size])[:] += main[:ends, None, None, None, None]
     # x = alone - gain' [x of the next but one, x of the next]
     alone, gain = np.empty((ends, *shape, size, 1)), np.empty((ends, *shape, 2 * size, size))
     coupling = np.zeros((*shape, size, size + 1))  # with the next; the last column is for the right side
+    on_diagonal = _diagonal(coupling[..., :size])
     for t in range(ends):
-        coupling[..., diagonal, diagonal] += first[t]
+        if t % _LOOK == 0:
+            look()
+        on_diagonal += first[t]
         coupling[..., size] = system[t, ..., size]
         inverse, above = gain[t, ..., :size, :], gain[t, ..., size:, :]
         inexact = np.linalg.inv(system[t, ..., :size])
@@ -87,6 +93,11 @@ def solve(blocks: Array, smoothness: Array, right: Array) -> Array:
         x[t], x[frames - 1 - t] = here
         inner = np.concatenate([inner[..., size:, :], here], axis=-2)
     return np.moveaxis(x[..., 0], 0, 1) * scale
+
+
+def _diagonal(matrices: Array) -> Array:
+    """A view of the diagonals (..., D) of matrices (..., D, D)."""
+    return np.einsum("...ii->...i", matrices)
 
 
 def _solve_middle(bands: tuple[Array, Array, Array], blocks: Array, right: Array, added: Array, coupling: Array) -> Array:

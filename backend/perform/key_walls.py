@@ -80,9 +80,10 @@ class KeyWalls:
         place = np.concatenate([5 * among[1] + among[2]] * 2) * count + begins
         end, frame = np.divmod(np.unique(place[inside]), count)
         hand, finger = np.divmod(end, 5)
+        here, there = (self._skin(posed, (frame + step, hand, finger), slice(0, 1))[:, 0] for step in (0, 1))
+        quick = np.abs(there - here).max(axis=-1, initial=0.0) > _QUICK
+        frame, hand, finger = frame[quick], hand[quick], finger[quick]
         here, there = (self._skin(posed, (frame + step, hand, finger), slice(0, 3)) for step in (0, 1))
-        quick = np.abs(there[:, :, 0] - here[:, :, 0]).max(axis=-1, initial=0.0) > _QUICK
-        frame, hand, finger, here, there = frame[quick], hand[quick], finger[quick], here[quick], there[quick]
         mine = np.stack([own[frame, hand, finger], own[frame + 1, hand, finger]], axis=-1)
         pressed = 0.5 * (targets.pressed[frame] + targets.pressed[frame + 1])
         halfway = _Ends(frame, hand, finger, mine, pressed, np.float32(0.5) * (here + there))

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from s2c_blender.motion import anatomy
 from s2c_blender.motion.skeleton import HandSkeleton
-from s2c_blender.wire.errors import Cancelled
 from s2c_blender.wire.keyboard import BLACK_HEIGHT
 
 from . import block_solver, kinematics
@@ -82,7 +81,7 @@ class SolveSettings:
     first_window: float = 4.0  # of the first alone,
     overlap: float = 0.6  # and of what a window shares with the next
     threads: int = min(os.cpu_count() or 1, 4)  # at work on batches; results do not depend on it
-    batch: int = 4  # windows solved side by side: bounds memory and the time between two looks for a cancel
+    batch: int = 8  # windows solved side by side: fewer make threads wait for each other, more take memory
 
 
 class Problem:
@@ -111,12 +110,10 @@ class Problem:
         self.idle = self.targets.x_weight < settings.bound**-2
         self.on_black = (self.targets.on_top > 0.5) & np.isinf(self.targets.clearance)  # presses a black key
 
-    def run(self, dofs: Array, iterations: range, cancelled: Callable[[], bool]) -> Array:
+    def run(self, dofs: Array, iterations: range, look: Callable[[], None]) -> Array:
         """Poses (N, H, D) from where they are now. The first iterations are for the hand as a whole: see `SolveSettings`."""
         for iteration in iterations:
-            if cancelled():
-                raise Cancelled
-            dofs = dofs + self._step(dofs, iteration, cancelled)
+            dofs = dofs + self._step(dofs, iteration, look)
         return dofs
 
     def part(self, index: NDArray[np.intp], pinned: NDArray[np.bool_] | None = None, *, apart: int = 1) -> "Problem":
@@ -143,21 +140,23 @@ class Problem:
         """(N,) frames that the last iteration still moved."""
         return np.abs(self.last_step).max(axis=(1, 2)) > self.settings.restless
 
-    def _step(self, dofs: Array, iteration: int, cancelled: Callable[[], bool]) -> Array:
+    def _step(self, dofs: Array, iteration: int, look: Callable[[], None]) -> Array:
         """One Gauss-Newton step. Wishes tighten from one to the next, so that the hand comes as a whole before its fingers fit."""
         settings = self.settings
         loosest = settings.first_spread * settings.tighten**iteration
+        look()
         posed = kinematics.pose(self.skeleton, dofs)
         rows, residuals = self._fingertips(posed, loosest, settled=iteration >= settings.skin_from)
         across = np.swapaxes(rows, -1, -2)
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
+        look()
         self.collisions.add(posed, self.idle, self.targets.upper, (matrix, slope))
         self.collisions.beside_black(posed, self.targets.keyboard, self.on_black, (matrix, slope))
+        look()
         if iteration >= settings.skin_from:
             self.walls.add(posed, self.targets, self.own, (matrix, slope))
-        if cancelled():
-            raise Cancelled
+        look()
 
         away = dofs - self.prior
         over = dofs - np.clip(dofs, anatomy.LOWEST, anatomy.HIGHEST)
@@ -168,7 +167,7 @@ class Problem:
         matrix[..., diagonal, diagonal] *= 1.0 + self.swing[..., None]
         matrix[..., diagonal, diagonal] += _PIN * self.pinned[:, None, None]
         right = -self._in_time(slope) - self.smoothness * block_solver.apply_second_differences(self._in_time(away))
-        step = block_solver.solve(self._in_time(matrix), self.smoothness, right).reshape(dofs.shape)
+        step = block_solver.solve(self._in_time(matrix), self.smoothness, right, look).reshape(dofs.shape)
         self._note_swings(step)
         turn = np.abs(step[..., 3:]).max(axis=-1, keepdims=True)
         return step * np.minimum(1.0, settings.largest_turn / np.maximum(turn, 1e-9))

@@ -18,13 +18,13 @@ _ROWS = 4  # stretches are laid one behind the other into so many rows, which ar
 _HELD = 2  # frames at each end of a stretch that stay: as many as the smoothness looks back
 
 
-def solve_and_settle(problem: Problem, cancelled: Callable[[], bool]) -> Array:
-    """Poses (windows, frames, H, D). Raises Cancelled."""
+def solve_and_settle(problem: Problem, look: Callable[[], None]) -> Array:
+    """Poses (windows, frames, H, D). `look` is called often, and may raise."""
     settings, shape = problem.settings, (problem.windows, problem.frames)
     around = round(settings.around * problem.targets.rate)
     done = settings.iterations
     problem.forget_steps()
-    dofs = problem.run(_roughly(problem, cancelled), range(settings.skin_from, done), cancelled)
+    dofs = problem.run(_roughly(problem, look), range(settings.skin_from, done), look)
     quiet = _quiet(problem)
     for more, calm in settings.rounds:
         rows, free = stretches_in_rows(_widened(problem.restless().reshape(shape), around))
@@ -33,7 +33,7 @@ def solve_and_settle(problem: Problem, cancelled: Callable[[], bool]) -> Array:
         part = problem.part(rows, ~free)
         if calm:
             part.stay_near(_on_the_mean(problem, dofs, quiet)[rows.reshape(-1)], calm * quiet[rows.reshape(-1)])
-        moved = part.run(dofs[rows.reshape(-1)], range(done, done + more), cancelled)
+        moved = part.run(dofs[rows.reshape(-1)], range(done, done + more), look)
         place, free = rows.reshape(-1), free.reshape(-1)
         dofs[place[free]] = moved[free]
         problem.take_back(part, place[free], free)
@@ -65,13 +65,13 @@ def _on_the_mean(problem: Problem, dofs: Array, quiet: Array) -> Array:
     return problem.prior + (total[..., :-1] / total[..., -1:]).reshape(dofs.shape)
 
 
-def _roughly(problem: Problem, cancelled: Callable[[], bool]) -> Array:
+def _roughly(problem: Problem, look: Callable[[], None]) -> Array:
     """(N, H, D) the first iterations' poses, found at `rough_rate`; what they differ by from the prior, in between."""
     settings = problem.settings
     apart = max(int(problem.targets.rate // settings.rough_rate), 1)
     every = np.arange(len(problem.prior)).reshape(problem.windows, problem.frames)
     rough = problem.part(every[:, ::apart], apart=apart)
-    away = rough.run(rough.prior.copy(), range(settings.skin_from), cancelled) - rough.prior
+    away = rough.run(rough.prior.copy(), range(settings.skin_from), look) - rough.prior
     away = away.reshape(problem.windows, rough.frames, *away.shape[1:])
     place = np.arange(problem.frames) / apart
     before = place.astype(np.intp)

@@ -85,13 +85,17 @@ def solve_in_parts(
     count = sum(batch.windows for batch in batches)
     stop = threading.Event()
 
+    def look() -> None:
+        if stop.is_set():
+            raise Cancelled
+
     def solve_batch(batch: _Batch) -> tuple[Index, Array]:
         # All windows have one length: before the first and after the last frame those two are repeated.
         index = batch.index(margin)
         begin, end = max(int(index[0, 0]), 0), min(int(index[-1, -1]) + 1, frames)
         prior, targets = planned.section(begin, end)
         inside = np.clip(index, begin, end - 1) - begin
-        return index, solve_and_settle(Problem(skeleton, prior[inside], targets.take(inside), settings), stop.is_set)
+        return index, solve_and_settle(Problem(skeleton, prior[inside], targets.take(inside), settings), look)
 
     pending, weight = np.zeros((0, 2, anatomy.DOFS)), np.zeros(0)
     done = 0  # frames given away; `pending` begins there
@@ -124,12 +128,20 @@ def solve_in_parts(
 
 
 def _batches(frames: int, rate: float, settings: SolveSettings) -> Iterator[_Batch]:
-    """A short window by itself, so that there is something to show early; then `settings.batch` windows at a time."""
+    """A short window by itself, so that there is something to show early; then in pairs, for two threads, half as many windows as
+    `settings.batch` at a time, and then as many as that, if there are enough: about the same number in all of them."""
     core = max(min(round(settings.window * rate), frames), 2)
-    first = frames if core == frames else round(settings.first_window * rate)
-    yield _Batch(0, first, 1)
-    for start in range(first, frames, settings.batch * core):
-        yield _Batch(start, core, min(settings.batch, -(-(frames - start) // core)))
+    start = frames if core == frames else round(settings.first_window * rate)
+    yield _Batch(0, start, 1)
+    windows = -(-(frames - start) // core)
+    early = min(settings.batch, windows)
+    late = windows - early
+    for count, pairs in ((early, 1), (late, -(-late // (2 * settings.batch)))):
+        for batch in range(2 * pairs):
+            size = (batch + 1) * count // (2 * pairs) - batch * count // (2 * pairs)
+            if size:
+                yield _Batch(start, core, size)
+                start += size * core
 
 
 def _await(future: Future[tuple[Index, Array]], cancelled: Callable[[], bool]) -> tuple[Index, Array]:
