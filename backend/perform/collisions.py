@@ -28,6 +28,8 @@ _NEAR = 0.26  # metres between wrists within which hands can touch
 _OVER = 0.020  # metres by which the hand that goes over counts as higher,
 _BESIDE = 0.012  # and by which hands that are not crossed count as farther apart
 _IN_ORDER = 0.006  # metres by which neighbouring fingers count as farther apart: they do not change places
+_BETWEEN_FRAMES = 0.5  # of the way to the next frame is kept free, too, so that what passes goes round and not through;
+_HAND_WAY, _FINGER_WAY = 0.008, 0.003  # metres, at most, between hands and between fingers of one
 
 # Capsules: three for each finger (its phalanges), then the palm's, from the wrist to the knuckles of four fingers.
 _PALM_FINGERS = (1, 2, 3, 4)
@@ -133,8 +135,8 @@ class Collisions:
         frame, hand, pair = np.nonzero(near)
         first, second = (frame, hand, _FIRST[pair]), (frame, hand, _SECOND[pair])
         here, there = closest_points((begin[first], end[first]), (begin[second], end[second]))
-        distance = np.linalg.norm(here - there, axis=-1)
-        short = np.flatnonzero(distance < allowed[hand, pair])
+        overlap = np.linalg.norm(here - there, axis=-1) - allowed[hand, pair] - _way(gap, (frame, hand, pair), _FINGER_WAY)
+        short = np.flatnonzero(overlap < 0.0)
         if not len(short):
             return
         frame, hand, pair, here, there = frame[short], hand[short], pair[short], here[short], there[short]
@@ -142,7 +144,7 @@ class Collisions:
         _, direction = _unit(here - there + outward[:, None] * posed.wrist_turn[frame, hand][:, :, 0])
         rows = self._rows(posed, (frame, hand, _FIRST[pair]), here, direction)
         rows -= self._rows(posed, (frame, hand, _SECOND[pair]), there, direction)
-        self.soft.add(system, (frame, hand), rows, distance[short] - allowed[hand, pair])
+        self.soft.add(system, (frame, hand), rows, overlap[short])
 
     def _between(
         self, posed: kinematics.Posed, ends: tuple[Array, Array], free: NDArray[np.bool_], upper: Array, system: System
@@ -157,11 +159,12 @@ class Collisions:
         reach = 0.5 * (np.linalg.norm(right_end - right, axis=-1)[:, :, None] + np.linalg.norm(left_end - left, axis=-1)[:, None])
         here, there = 0.5 * (right + right_end), 0.5 * (left + left_end)
         apart = np.sum(here**2, axis=-1)[:, :, None] + np.sum(there**2, axis=-1)[:, None] - 2.0 * here @ np.swapaxes(there, -1, -2)
-        near = apart < (allowed + reach) ** 2
+        way = _way(wrists, (close,), _HAND_WAY)
+        near = apart < (allowed + reach + way[:, None, None]) ** 2
         which, first, second = np.nonzero(near)
         here, there = closest_points((right[which, first], right_end[which, first]), (left[which, second], left_end[which, second]))
-        distance = np.linalg.norm(here - there, axis=-1)
-        short = np.flatnonzero(distance < allowed[first, second])
+        overlap = np.linalg.norm(here - there, axis=-1) - allowed[first, second] - way[which]
+        short = np.flatnonzero(overlap < 0.0)
         if not len(short):
             return
         frame, first, second = close[which[short]], first[short], second[short]
@@ -171,7 +174,6 @@ class Collisions:
         push[:, 2] += _OVER * upper[frame]
         push[:, 0] += np.where(wrists[frame, 0] > 0.0, _BESIDE, -_BESIDE)
         _, direction = _unit(push)
-        overlap = distance[short] - allowed[first, second]
         idle = [(_LINK[c] != _PALM) & free[frame, int(side), _FINGER[c]] for side, c in zip(HandSide, (first, second), strict=True)]
         for side, capsule, point, sign in ((HandSide.RIGHT, first, here, 1.0), (HandSide.LEFT, second, there, -1.0)):
             hand = np.full(len(frame), int(side))
@@ -185,7 +187,7 @@ class Collisions:
             away[alone & busy] = aside[alone & busy]
             rows = self._rows(posed, (frame, hand, capsule), point, away)
             rows[alone, :_WRIST] = 0.0  # such a finger gives way by itself, so its hand stays with its keys
-            self.soft.add(system, (frame, hand), rows, share * overlap)
+            self.soft.add(system, (frame, hand), rows, share * overlap[short])
 
     def _rows(self, posed: kinematics.Posed, which: tuple[Index, Index, Index], point: Array, direction: Array) -> Array:
         """(M, D): how far points (M, 3) on capsules `which` go along their directions (M, 3)."""
@@ -206,6 +208,14 @@ def _from_black(place: Array, middle: Array, half: float) -> tuple[Array, Array]
     distance[inside] = beyond[inside].max(axis=-1)
     gap /= np.linalg.norm(gap, axis=-1, keepdims=True)
     return gap * np.stack([np.sign(aside), -np.ones_like(aside), np.ones_like(aside)], axis=-1), distance
+
+
+def _way(place: Array, where: tuple[Index, ...], most: float) -> Array:
+    """(M,) metres of the way from frame to frame that are kept free where the first axis of places (N, ..., 3) is time."""
+    frame, *others = where
+    after, before = np.minimum(frame + 1, len(place) - 1), np.maximum(frame - 1, 0)
+    step = 0.5 * np.linalg.norm(place[(after, *others)] - place[(before, *others)], axis=-1)
+    return np.minimum(_BETWEEN_FRAMES * step, most)
 
 
 def _unit(vector: Array) -> tuple[Array, Array]:
