@@ -6,10 +6,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from backend.perform.collisions import Collisions
 from backend.perform.kinematics import lowest, pose
 from backend.perform.manner import manner
-from backend.perform.normal_equations import Softness
 from backend.perform.planner import Plan, Setting, Take
 from backend.perform.posture import playing_posture
 from s2c_blender.motion import anatomy
@@ -116,16 +114,3 @@ def test_in_a_run_no_finger_is_higher_than_its_lift_though_its_hand_was() -> Non
         watched = (times > note.onset - 2.0 * tone) & (times < note.onset)
         highest = times[watched][np.argmax(targets.height[watched, RIGHT, finger - 1])]
         assert 0.7 <= (note.onset - highest) / tone <= 1.3
-
-
-def test_fingers_that_overlap_are_pushed_apart() -> None:
-    skeleton = plain_skeleton()
-    dofs = playing_posture(skeleton).dofs[None].copy()
-    dofs[..., anatomy.index("index1 abduction")] = np.radians(-14)
-    matrix, slope = np.zeros((1, 2, anatomy.DOFS, anatomy.DOFS)), np.zeros((1, 2, anatomy.DOFS))
-    Collisions(skeleton, Softness(spread=0.0005, outlier=0.003)).add(
-        pose(skeleton, dofs), np.ones((1, 2, 5), dtype=bool), np.zeros(1), (matrix, slope)
-    )
-    spread = anatomy.index("index1 abduction")
-    assert (slope[..., spread] < 0.0).all()  # the gradient asks for more abduction: back to the thumb's side
-    assert (matrix[..., spread, spread] > 0.0).all()

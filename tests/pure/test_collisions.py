@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fingers keep off each other, and hands off hands."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.perform.collisions import Collisions
+from backend.perform.kinematics import pose
+from backend.perform.normal_equations import Softness
+from backend.perform.posture import playing_posture
+from s2c_blender.motion import anatomy
+from s2c_blender.wire.hands import HandSide
+from tests.skeletons import plain_skeleton
+
+SKELETON = plain_skeleton()
+
+
+def _pushes(dofs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Normal equations, matrix (N, 2, D, D) and slope (N, 2, D), of overlaps at poses (N, 2, D)."""
+    matrix, slope = np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape)
+    Collisions(SKELETON, Softness(spread=0.0005, outlier=0.003)).add(
+        pose(SKELETON, dofs), np.ones((*dofs.shape[:2], 5), dtype=bool), np.zeros(len(dofs)), (matrix, slope)
+    )
+    return matrix, slope
+
+
+def _beside(apart: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Playing postures (N, 2, D), wrists `apart` (N,) metres."""
+    dofs = np.repeat(playing_posture(SKELETON).dofs[None], len(apart), axis=0)
+    dofs[:, HandSide.RIGHT, 0], dofs[:, HandSide.LEFT, 0] = 0.5 * apart, -0.5 * apart
+    return dofs
+
+
+def _pushed(apart: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(N,) whether hands whose wrists are so far apart push each other, thumbs, which lead, away by themselves."""
+    thumb = anatomy.index("thumb1 abduction")
+    _, slope = _pushes(_beside(apart))
+    alone = _pushes(_beside(np.array([0.6])))[1]
+    return np.abs(slope - alone)[..., thumb].max(axis=1) > 0.0
+
+
+def test_fingers_that_overlap_are_pushed_apart() -> None:
+    dofs = playing_posture(SKELETON).dofs[None].copy()
+    spread = anatomy.index("index1 abduction")
+    dofs[..., spread] = np.radians(-14)
+    matrix, slope = _pushes(dofs)
+    assert (slope[..., spread] < 0.0).all()  # the gradient asks for more abduction: back to the thumb's side
+    assert (matrix[..., spread, spread] > 0.0).all()
+
+
+def test_hands_that_pass_keep_the_way_between_frames_free() -> None:
+    distances = np.arange(0.25, 0.05, -0.0005)
+    touching = distances[np.argmax([_pushed(np.full(3, apart))[1] for apart in distances])]
+    near = touching + 0.003
+    assert not _pushed(np.full(3, near)).any()
+    # 10 mm a frame: the middle one of three frames is as far apart as before.
+    assert _pushed(near + 0.010 * np.array([1.0, 0.0, -1.0]))[1]
+    assert not _pushed(near + 0.010 * np.array([2.0, 1.0, 0.0]))[1]  # not yet
