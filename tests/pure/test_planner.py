@@ -10,7 +10,6 @@ from backend.perform.kinematics import lowest, pose
 from backend.perform.manner import manner
 from backend.perform.planner import Plan, Setting, Take
 from backend.perform.posture import playing_posture
-from s2c_blender.motion import anatomy
 from s2c_blender.motion.key_motion import key_motion
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import LET_OFF, LOWEST, Keyboard
