@@ -135,7 +135,10 @@ class Collisions:
         frame, hand, pair = np.nonzero(near)
         first, second = (frame, hand, _FIRST[pair]), (frame, hand, _SECOND[pair])
         here, there = closest_points((begin[first], end[first]), (begin[second], end[second]))
-        overlap = np.linalg.norm(here - there, axis=-1) - allowed[hand, pair] - _way(gap, (frame, hand, pair), _FINGER_WAY)
+        distance, line = _unit(here - there)
+        # Fingers that play side by side slide past each other: only how they come nearer counts.
+        step = np.abs(np.sum(_step(gap, (frame, hand, pair)) * line, axis=-1))
+        overlap = distance - allowed[hand, pair] - np.minimum(_BETWEEN_FRAMES * step, _FINGER_WAY)
         short = np.flatnonzero(overlap < 0.0)
         if not len(short):
             return
@@ -159,11 +162,12 @@ class Collisions:
         reach = 0.5 * (np.linalg.norm(right_end - right, axis=-1)[:, :, None] + np.linalg.norm(left_end - left, axis=-1)[:, None])
         here, there = 0.5 * (right + right_end), 0.5 * (left + left_end)
         apart = np.sum(here**2, axis=-1)[:, :, None] + np.sum(there**2, axis=-1)[:, None] - 2.0 * here @ np.swapaxes(there, -1, -2)
-        way = _way(wrists, (close,), _HAND_WAY)
-        near = apart < (allowed + reach + way[:, None, None]) ** 2
+        near = apart < (allowed + reach + _HAND_WAY) ** 2
         which, first, second = np.nonzero(near)
         here, there = closest_points((right[which, first], right_end[which, first]), (left[which, second], left_end[which, second]))
-        overlap = np.linalg.norm(here - there, axis=-1) - allowed[first, second] - way[which]
+        step = np.linalg.norm(_step(wrists, (close,)), axis=-1)
+        kept_free = np.minimum(_BETWEEN_FRAMES * step, _HAND_WAY)
+        overlap = np.linalg.norm(here - there, axis=-1) - allowed[first, second] - kept_free[which]
         short = np.flatnonzero(overlap < 0.0)
         if not len(short):
             return
@@ -210,12 +214,11 @@ def _from_black(place: Array, middle: Array, half: float) -> tuple[Array, Array]
     return gap * np.stack([np.sign(aside), -np.ones_like(aside), np.ones_like(aside)], axis=-1), distance
 
 
-def _way(place: Array, where: tuple[Index, ...], most: float) -> Array:
-    """(M,) metres of the way from frame to frame that are kept free where the first axis of places (N, ..., 3) is time."""
+def _step(apart: Array, where: tuple[Index, ...]) -> Array:
+    """(M, 3) the way from frame to frame at places `where` of `apart` (N, ..., 3), whose first axis is time."""
     frame, *others = where
-    after, before = np.minimum(frame + 1, len(place) - 1), np.maximum(frame - 1, 0)
-    step = 0.5 * np.linalg.norm(place[(after, *others)] - place[(before, *others)], axis=-1)
-    return np.minimum(_BETWEEN_FRAMES * step, most)
+    after, before = np.minimum(frame + 1, len(apart) - 1), np.maximum(frame - 1, 0)
+    return 0.5 * (apart[(after, *others)] - apart[(before, *others)])
 
 
 def _unit(vector: Array) -> tuple[Array, Array]:

@@ -27,14 +27,12 @@ _WAYS = np.array([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0
 
 @dataclass(frozen=True)
 class _Ends:
-    """M finger ends: frame, hand and finger (M,) each, the keys `own` (M, 2) that it may press, the keys' shares of their travel
-    `pressed` (M, 88), and its skin (M, 3, Q)."""
+    """M finger ends: frame, hand and finger (M,) each, the keys `own` (M, 2) that it may press, and its skin (M, 3, Q)."""
 
     frame: Index
     hand: Index
     finger: Index
     own: Index
-    pressed: Array
     skin: Single
 
     def take(self, chosen: NDArray) -> "_Ends":
@@ -48,24 +46,28 @@ class KeyWalls:
         """frames: of each window; between two of them there is motion, too."""
         self.keyboard, self.frames = keyboard, frames
         share = skeleton.skin_share[..., None]
-        # Of a point's way from the last joint the part that turns with the last phalanx, and with the middle one: (H, 5, 3, Q).
-        self._last, self._middle = (np.swapaxes(skeleton.skin * part, -1, -2).astype(np.float32) for part in (share, 1.0 - share))
+        # Of a point's way from the last joint what turns with the middle phalanx, and with the last; and the joint: (10, 7, Q).
+        ways = np.concatenate([skeleton.skin * (1.0 - share), skeleton.skin * share, np.ones_like(share)], axis=-1)
+        self._points = np.swapaxes(ways, -1, -2).reshape(10, 7, -1).astype(np.float32)
         self._link = np.where(skeleton.skin_share > 0.5, 2, 1)
         self._size = float(np.linalg.norm(skeleton.skin, axis=-1).max())
 
     def add(self, posed: kinematics.Posed, targets: Targets, own: Index, system: System) -> None:
         """Add normal equations. own (N, H, 5): index of the key that each finger presses, -1 where it presses none."""
         joint = posed.joints[..., 2, :]
-        which = np.nonzero((joint[..., 2] < BLACK_HEIGHT + self._size) & (joint[..., 1] > -self._size))
+        near = (joint[..., 2] < BLACK_HEIGHT + self._size) & (joint[..., 1] > -self._size)
+        hand, finger, frame = np.nonzero(np.moveaxis(near, 0, -1))
+        which = frame, hand, finger
         height = self._skin(posed, which, slice(2, 3))[:, 0].min(axis=-1)
         among = (height < BLACK_HEIGHT + _MARGIN) & (joint[which][:, 1] > BLACK_FRONT - self._size)
         self._between_frames(posed, targets, own, tuple(index[among] for index in which), system)
         low = (height < _MARGIN) | among
         which = frame, hand, finger = which[0][low], which[1][low], which[2][low]
         mine = np.repeat(own[which][:, None], 2, axis=1)
-        ends = _Ends(frame, hand, finger, mine, targets.pressed[frame], self._skin(posed, which, slice(0, 3)))
-        self._hold_off(posed, ends.take(height[low] < _MARGIN), system, black=False)
-        self._hold_off(posed, ends.take(ends.skin[:, 1].max(axis=-1) > BLACK_FRONT - BLACK_FOOT - _MARGIN), system, black=True)
+        ends = _Ends(frame, hand, finger, mine, self._skin(posed, which, slice(0, 3)))
+        inside = ends.skin[:, 1].max(axis=-1) > BLACK_FRONT - BLACK_FOOT - _MARGIN
+        for black, met in ((False, height[low] < _MARGIN), (True, inside)):
+            self._hold_off(posed, ends.take(met), targets.pressed, system, black=black)
 
     def _between_frames(
         self, posed: kinematics.Posed, targets: Targets, own: Index, among: tuple[Index, ...], system: System
@@ -85,12 +87,11 @@ class KeyWalls:
         frame, hand, finger = frame[quick], hand[quick], finger[quick]
         here, there = (self._skin(posed, (frame + step, hand, finger), slice(0, 3)) for step in (0, 1))
         mine = np.stack([own[frame, hand, finger], own[frame + 1, hand, finger]], axis=-1)
-        pressed = 0.5 * (targets.pressed[frame] + targets.pressed[frame + 1])
-        halfway = _Ends(frame, hand, finger, mine, pressed, np.float32(0.5) * (here + there))
+        halfway = _Ends(frame, hand, finger, mine, np.float32(0.5) * (here + there))
         if not len(frame):
             return
         # As a whole, the shortest way out: single points would be pushed to both sides.
-        room, inside = self._room(halfway, black=True)
+        room, inside = self._room(halfway, targets.pressed, black=True, until=1)
         through = np.where(inside, room, np.float32(0.0))  # (4, M, Q)
         way = through.max(axis=-1).argmin(axis=0)
         through = through[way, np.arange(len(way))]
@@ -101,17 +102,25 @@ class KeyWalls:
             self._push(posed, giving, point[met], _WAYS[way[met]], short[met], system)
 
     def _skin(self, posed: kinematics.Posed, which: tuple[Index, ...], axes: slice) -> Single:
-        """(M, axes, Q): coordinates of the skin of M finger ends (frame, hand, finger)."""
+        """(M, axes, Q): coordinates of the skin of M finger ends (frame, hand, finger), in order of hands and fingers."""
         frame, hand, finger = which
-        skin = posed.distal[which][:, axes].astype(np.float32) @ self._last[hand, finger]
-        skin += posed.turns[frame, hand, finger, 1][:, axes].astype(np.float32) @ self._middle[hand, finger]
-        return skin + posed.joints[frame, hand, finger, 2][:, axes, None].astype(np.float32)
+        turns = posed.turns[frame, hand, finger, 1:, axes]  # (M, 2, axes, 3)
+        place = posed.joints[frame, hand, finger, 2, axes]
+        here = np.concatenate([turns[:, 0], turns[:, 1], place[..., None]], axis=-1).astype(np.float32)
+        skin = np.empty((*here.shape[:2], self._points.shape[-1]), dtype=np.float32)
+        begins = np.searchsorted(5 * hand + finger, np.arange(11))
+        for end, points in enumerate(self._points):
+            part = slice(begins[end], begins[end + 1])
+            np.matmul(here[part].reshape(-1, 7), points, out=skin[part].reshape(-1, points.shape[-1]))
+        return skin
 
-    def _hold_off(self, posed: kinematics.Posed, ends: _Ends, system: System, *, black: bool) -> None:
+    def _hold_off(self, posed: kinematics.Posed, ends: _Ends, pressed: Array, system: System, *, black: bool) -> None:
         """The deepest point of each finger end in each way that leads out of white (black) keys."""
         if not len(ends.frame):
             return
-        room, inside = self._room(ends, black)
+        room, inside = self._room(ends, pressed, black=black)
+        met = inside.any(axis=-1)
+        ends, room, inside = ends.take(met), room[:, met], inside[met]
         way = room.argmin(axis=0)
         depth = np.where(inside, room.min(axis=0), np.float32(-1.0))
         for out in range(len(_WAYS)):
@@ -131,9 +140,11 @@ class KeyWalls:
         rows = (np.broadcast_to(way, place.shape)[:, None] @ change)[:, 0]
         _SOFT.add(system, (ends.frame, ends.hand), rows, -short.astype(float))
 
-    def _room(self, ends: _Ends, black: bool) -> tuple[Single, NDArray[np.bool_]]:
+    def _room(self, ends: _Ends, pressed: Array, *, black: bool, until: int = 0) -> tuple[Single, NDArray[np.bool_]]:
         """How far each point is in from the four sides (4, M, Q), in order of _WAYS, of the key in whose column it lies, with a
-        margin; and whether it is inside one (M, Q) that its finger has no business in."""
+        margin; and whether it is inside one (M, Q) that its finger has no business in. pressed (N, 88): as in `Targets`; keys are
+        taken halfway from the ends' frames to `until` frames later.
+        """
         board, (x, y, z) = self.keyboard, np.moveaxis(ends.skin, 1, 0)
         keys = np.flatnonzero(board.black == black)
         middles = board.x[keys].astype(np.float32)
@@ -144,7 +155,9 @@ class KeyWalls:
             column = np.clip(np.rint((x - middles[0]) / np.float32(board.white_pitch)).astype(np.intp), 0, len(middles) - 1)
         key, first = keys[column], keys[0]
         front, top = board.front[first], np.float32(board.top[first])
-        slope = (np.take_along_axis(ends.pressed, key, axis=1) * (board.dip[first] / (BALANCE_Y - front))).astype(np.float32)
+        frame = ends.frame[:, None]
+        share = pressed[frame, key] if until == 0 else 0.5 * (pressed[frame, key] + pressed[frame + until, key])
+        slope = (share * (board.dip[first] / (BALANCE_Y - front))).astype(np.float32)
         below = top - slope * (np.float32(BALANCE_Y) - y) - z
         half, edge = np.float32(board.half_width[first]), np.float32(front)
         if black:  # flanks and front lean out towards the foot

@@ -61,7 +61,7 @@ class SolveSettings:
     limit: float = np.radians(0.3)
     clearance: float = 0.0006
     collision: float = 0.0008
-    outlier_collision: float = 0.006  # metres of overlap beyond which pushing gets no stronger
+    outlier_collision: float = 0.009  # metres of overlap beyond which pushing gets no stronger
     bound: float = 0.005  # sideways spread of a wish (metres) from which on a finger has something to do
     on_key: float = 0.003  # metres beside its place on the key at which a finger is not on the key
     edge: float = 0.002  # y (metres) up to which a finger that presses has to go in, as it has to be on its key sideways
