@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_LOOK = 64  # frames between two looks
+
 
 def second_difference_bands(frames: int) -> tuple[Array, Array, Array]:
     """Diagonals 0, 1, 2 of K = D'D, D the (frames - 2, frames) matrix of second differences."""
@@ -33,9 +35,6 @@ def apply_second_differences(values: Array) -> Array:
     result[:, 1:-1] -= 2.0 * curvature
     result[:, 2:] += curvature
     return result
-
-
-_LOOK = 64  # frames between two looks
 
 
 def solve(blocks: Array, smoothness: Array, right: Array, look: Callable[[], None] = lambda: None) -> Array:
@@ -179,7 +178,7 @@ def _eliminate(pivot: Array, coupling: Array, second: Array, x: Array, look: Cal
     """
     frames = len(x)
     for t in range(frames - 1):
-        if t % 256 == 0:
+        if t % _LOOK == 0:
             look()
         near, far = coupling[t] / pivot[t], second[t] / pivot[t]
         pivot[t + 1] -= near * coupling[t]

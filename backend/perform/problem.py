@@ -157,7 +157,6 @@ class Problem:
         look()
         if iteration >= settings.skin_from:
             self.walls.add(posed, self.targets, self.own, (matrix, slope))
-        look()
 
         away = dofs - self.prior
         over = dofs - np.clip(dofs, anatomy.LOWEST, anatomy.HIGHEST)
