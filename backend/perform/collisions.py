@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What keeps fingers from each other, hands from each other and joints from the keys: capsules along phalanges and palms."""
 
+from itertools import combinations, product
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,15 +39,14 @@ _FINGER = np.array([finger for finger in range(5) for _ in range(3)] + list(_PAL
 _LINK = np.array([0, 1, 2] * 5 + [_PALM] * len(_PALM_FINGERS))
 
 
-def _neighbours() -> tuple[Index, Index]:
-    """Pairs of capsules of one hand that may meet: outer phalanges of neighbouring fingers; the thumb and the long ones."""
-    pairs = [(3 * a + i, 3 * a + 3 + j) for a in range(4) for i in (1, 2) for j in (1, 2)]
-    pairs += [(2, 3 * finger + j) for finger in (2, 3, 4) for j in (1, 2)]
+def _meeting() -> tuple[Index, Index]:
+    """Pairs of capsules of one hand that may meet: outer phalanges of any two fingers, for they cross, too."""
+    pairs = [(3 * a + i, 3 * b + j) for a, b in combinations(range(5), 2) for i, j in product((1, 2), repeat=2)]
     first, second = np.array(pairs).T
     return first, second
 
 
-_FIRST, _SECOND = _neighbours()
+_FIRST, _SECOND = _meeting()
 
 
 class Collisions:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keys are solid: the skin of each finger's end stays out of every key but the one that the finger presses."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from s2c_blender.motion.skeleton import HandSkeleton
+from s2c_blender.wire.hands import FINGER_JOINTS
 from s2c_blender.wire.keyboard import BALANCE_Y, BLACK_FOOT, BLACK_FRONT, BLACK_HEIGHT, BLACK_WIDTH_BASE, BLACK_WIDTH_TOP, Keyboard
 
 from . import kinematics
@@ -20,18 +21,22 @@ Index = NDArray[np.intp]
 _SOFT = Softness(spread=0.0006, outlier=0.003)
 _MARGIN = 0.0002  # metres from a key at which skin begins to be held off
 _PRESSED = 0.0010  # metres that a finger may be in its own key: its contact is asked for elsewhere
-_QUICK = 0.0015  # metres from frame to frame from which on the way between them counts
+_QUICK = 0.003  # metres from frame to frame from which on the way between them counts,
+_ACROSS = 0.006  # what goes so far sideways between them leaves keys upwards or to the front,
+_SAG = 0.1  # and how much lower than both, as a share of that way, a fingertip may be between them
 _BEVEL = 0.0025  # metres below a black key's top at which it is taken to be as large as its foot
 _WAYS = np.array([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # out: left, right, up, to the front
 
 
 @dataclass(frozen=True)
 class _Ends:
-    """M finger ends: frame, hand and finger (M,) each, the keys `own` (M, 2) that it may press, and its skin (M, 3, Q)."""
+    """M finger ends: the pose, hand and finger (M,) of each, frames (M, 1 or 2) that give way, the keys `own` (M, 2)
+    that it may press, and its skin (M, 3, Q)."""
 
-    frame: Index
+    pose: Index
     hand: Index
     finger: Index
+    frames: Index
     own: Index
     skin: Single
 
@@ -44,7 +49,8 @@ class KeyWalls:
 
     def __init__(self, skeleton: HandSkeleton, keyboard: Keyboard, frames: int) -> None:
         """frames: of each window; between two of them there is motion, too."""
-        self.keyboard, self.frames = keyboard, frames
+        self.keyboard, self.frames, self._skeleton = keyboard, frames, skeleton
+        self._tips = skeleton.tips - skeleton.rest[:, np.array(FINGER_JOINTS)[:, 2]]  # (H, 5, 3) from the last joint
         share = skeleton.skin_share[..., None]
         # Of a point's way from the last joint what turns with the middle phalanx, and with the last; and the joint: (10, 7, Q).
         ways = np.concatenate([skeleton.skin * (1.0 - share), skeleton.skin * share, np.ones_like(share)], axis=-1)
@@ -59,47 +65,66 @@ class KeyWalls:
         hand, finger, frame = np.nonzero(np.moveaxis(near, 0, -1))
         which = frame, hand, finger
         height = self._skin(posed, which, slice(2, 3))[:, 0].min(axis=-1)
-        among = (height < BLACK_HEIGHT + _MARGIN) & (joint[which][:, 1] > BLACK_FRONT - self._size)
-        self._between_frames(posed, targets, own, tuple(index[among] for index in which), system)
+        behind = joint[which][:, 1] > BLACK_FRONT - self._size
+        among = behind & (height < BLACK_HEIGHT + _MARGIN)
+        self._between_frames(posed, targets, own, (frame, hand, finger, height - BLACK_HEIGHT * behind), system)
         low = (height < _MARGIN) | among
         which = frame, hand, finger = which[0][low], which[1][low], which[2][low]
         mine = np.repeat(own[which][:, None], 2, axis=1)
-        ends = _Ends(frame, hand, finger, mine, self._skin(posed, which, slice(0, 3)))
+        ends = _Ends(*which, frame[:, None], mine, self._skin(posed, which, slice(0, 3)))
         inside = ends.skin[:, 1].max(axis=-1) > BLACK_FRONT - BLACK_FOOT - _MARGIN
         for black, met in ((False, height[low] < _MARGIN), (True, inside)):
             self._hold_off(posed, ends.take(met), targets.pressed, system, black=black)
 
     def _between_frames(
-        self, posed: kinematics.Posed, targets: Targets, own: Index, among: tuple[Index, ...], system: System
+        self, posed: kinematics.Posed, targets: Targets, own: Index, near: tuple[Index, Index, Index, Single], system: System
     ) -> None:
-        """Halfway from frame to frame: what passes a black key's edge must not cut the corner. Both frames give way.
+        """Halfway from frame to frame: what passes an edge must not cut the corner, nor a finger that swings dip into keys. Both
+        frames give way.
 
-        among: frame, hand and finger (M,) each of the ends that are among the black keys.
+        near: frame, hand and finger (M,) each of ends, and how high they are above the keys there.
         """
-        count = len(posed.wrist)
-        begins = np.concatenate([among[0] - 1, among[0]])
-        inside = (begins >= 0) & (begins % self.frames != self.frames - 1)
-        place = np.concatenate([5 * among[1] + among[2]] * 2) * count + begins
-        end, frame = np.divmod(np.unique(place[inside]), count)
-        hand, finger = np.divmod(end, 5)
-        here, there = (self._skin(posed, (frame + step, hand, finger), slice(0, 1))[:, 0] for step in (0, 1))
-        quick = np.abs(there - here).max(axis=-1, initial=0.0) > _QUICK
-        frame, hand, finger = frame[quick], hand[quick], finger[quick]
-        here, there = (self._skin(posed, (frame + step, hand, finger), slice(0, 3)) for step in (0, 1))
-        mine = np.stack([own[frame, hand, finger], own[frame + 1, hand, finger]], axis=-1)
-        halfway = _Ends(frame, hand, finger, mine, np.float32(0.5) * (here + there))
+        frame, hand, finger, sideways = self._quick(posed, own, near)
         if not len(frame):
             return
-        # As a whole, the shortest way out: single points would be pushed to both sides.
-        room, inside = self._room(halfway, targets.pressed, black=True, until=1)
+        both = np.stack([frame, frame + 1], axis=-1)
+        first, pose = np.unique(frame, return_inverse=True)
+        halfway = kinematics.pose(self._skeleton, 0.5 * (posed.dofs[first] + posed.dofs[first + 1]))
+        pressed = 0.5 * (targets.pressed[first] + targets.pressed[first + 1])
+        skin = self._skin(halfway, (pose, hand, finger), slice(0, 3))
+        ends = _Ends(pose, hand, finger, both, own[both, hand[:, None], finger[:, None]], skin)
+        self._hold_off(halfway, ends, pressed, system, black=False)
+        # Out of black keys as a whole, the shortest way: single points would be pushed to both sides.
+        room, inside = self._room(ends, pressed, black=True)
         through = np.where(inside, room, np.float32(0.0))  # (4, M, Q)
-        way = through.max(axis=-1).argmin(axis=0)
-        through = through[way, np.arange(len(way))]
+        farthest = through.max(axis=-1)
+        farthest[:2, sideways > _ACROSS] = np.inf
+        out = farthest.argmin(axis=0)
+        through = through[out, np.arange(len(out))]
         point, short = through.argmax(axis=-1), through.max(axis=-1)
         met = np.flatnonzero(short > 0.0)
-        for step, skin in ((0, here), (1, there)):
-            giving = replace(halfway, frame=frame + step, skin=skin).take(met)
-            self._push(posed, giving, point[met], _WAYS[way[met]], short[met], system)
+        self._push(halfway, ends.take(met), point[met], _WAYS[out[met]], short[met], system)
+
+    def _quick(
+        self, posed: kinematics.Posed, own: Index, near: tuple[Index, Index, Index, Single]
+    ) -> tuple[Index, Index, Index, Array]:
+        """Frame, hand and finger (K,) of ends that go far to the next frame and may meet keys on that way, in order of hands and
+        fingers; and how far they go sideways."""
+        frame, hand, finger, height = near
+        count = len(posed.wrist)
+        tips = posed.joints[..., 2, :] + (posed.distal @ self._tips[..., None])[..., 0]
+        ways = np.diff(tips, axis=0, append=tips[-1:])
+        way = np.linalg.norm(ways, axis=-1)  # (N, H, 5) to the next frame
+        frame = np.concatenate([frame - 1, frame])
+        hand, finger, height = (np.concatenate([column] * 2) for column in (hand, finger, height))
+        far = way[frame, hand, finger]
+        inside = (frame >= 0) & (frame % self.frames != self.frames - 1)
+        key, next_key = own[frame, hand, finger], own[np.minimum(frame + 1, count - 1), hand, finger]
+        inside &= (key < 0) | (key != next_key)  # what stays on its key passes nothing
+        met = inside & (far > _QUICK) & (height < _MARGIN + _SAG * far)
+        end, frame = np.divmod(np.unique(((5 * hand + finger) * count + frame)[met]), count)
+        hand, finger = np.divmod(end, 5)
+        return frame, hand, finger, np.abs(ways[frame, hand, finger, 0])
 
     def _skin(self, posed: kinematics.Posed, which: tuple[Index, ...], axes: slice) -> Single:
         """(M, axes, Q): coordinates of the skin of M finger ends (frame, hand, finger), in order of hands and fingers."""
@@ -116,7 +141,7 @@ class KeyWalls:
 
     def _hold_off(self, posed: kinematics.Posed, ends: _Ends, pressed: Array, system: System, *, black: bool) -> None:
         """The deepest point of each finger end in each way that leads out of white (black) keys."""
-        if not len(ends.frame):
+        if not len(ends.pose):
             return
         room, inside = self._room(ends, pressed, black=black)
         met = inside.any(axis=-1)
@@ -136,14 +161,14 @@ class KeyWalls:
             return
         place = ends.skin[np.arange(len(point)), :, point].astype(float)
         link = self._link[ends.hand, ends.finger, point]
-        change = kinematics.jacobian_at(posed, (ends.frame, ends.hand, ends.finger), place, link)
-        rows = (np.broadcast_to(way, place.shape)[:, None] @ change)[:, 0]
-        _SOFT.add(system, (ends.frame, ends.hand), rows, -short.astype(float))
+        change = kinematics.jacobian_at(posed, (ends.pose, ends.hand, ends.finger), place, link)
+        rows, short = (np.broadcast_to(way, place.shape)[:, None] @ change)[:, 0], -short.astype(float)
+        for frame in ends.frames.T:
+            _SOFT.add(system, (frame, ends.hand), rows, short)
 
-    def _room(self, ends: _Ends, pressed: Array, *, black: bool, until: int = 0) -> tuple[Single, NDArray[np.bool_]]:
+    def _room(self, ends: _Ends, pressed: Array, *, black: bool) -> tuple[Single, NDArray[np.bool_]]:
         """How far each point is in from the four sides (4, M, Q), in order of _WAYS, of the key in whose column it lies, with a
-        margin; and whether it is inside one (M, Q) that its finger has no business in. pressed (N, 88): as in `Targets`; keys are
-        taken halfway from the ends' frames to `until` frames later.
+        margin; and whether it is inside one (M, Q) that its finger has no business in. pressed (N, 88): as in `Targets`.
         """
         board, (x, y, z) = self.keyboard, np.moveaxis(ends.skin, 1, 0)
         keys = np.flatnonzero(board.black == black)
@@ -155,9 +180,7 @@ class KeyWalls:
             column = np.clip(np.rint((x - middles[0]) / np.float32(board.white_pitch)).astype(np.intp), 0, len(middles) - 1)
         key, first = keys[column], keys[0]
         front, top = board.front[first], np.float32(board.top[first])
-        frame = ends.frame[:, None]
-        share = pressed[frame, key] if until == 0 else 0.5 * (pressed[frame, key] + pressed[frame + until, key])
-        slope = (share * (board.dip[first] / (BALANCE_Y - front))).astype(np.float32)
+        slope = (pressed[ends.pose[:, None], key] * (board.dip[first] / (BALANCE_Y - front))).astype(np.float32)
         below = top - slope * (np.float32(BALANCE_Y) - y) - z
         half, edge = np.float32(board.half_width[first]), np.float32(front)
         if black:  # flanks and front lean out towards the foot

@@ -40,13 +40,14 @@ def _turns(axes: Array, angles: Array) -> Array:
 
 @dataclass(frozen=True)
 class Posed:
-    """Where everything is.
+    """Where everything is with degrees of freedom `dofs` (F, H, D).
 
     wrist: (F, H, 3). wrist_axes: (F, H, 3, 3) axes of the wrist's three turns, in space. wrist_turn: (F, H, 3, 3).
     joints: (F, H, 5, 3, 3) places of each finger's three joints. turns: (F, H, 5, 3, 3, 3) their rotations in space.
     axes: (F, H, 5, 4, 3) axes of the four hinges in space.
     """
 
+    dofs: Array
     wrist: Array
     wrist_axes: Array
     wrist_turn: Array
@@ -91,7 +92,7 @@ def pose(skeleton: HandSkeleton, dofs: Array) -> Posed:
         if k < 2:
             bone = rest[:, :, k + 1] - rest[:, :, k]
             joints[..., k + 1, :] = joints[..., k, :] + (before @ bone[..., None])[..., 0]
-    return Posed(wrist, wrist_axes, turn, joints, turns, axes)
+    return Posed(dofs, wrist, wrist_axes, turn, joints, turns, axes)
 
 
 def jacobian(posed: Posed, points: Array, link: int = 2) -> Array:

@@ -71,7 +71,8 @@ class SolveSettings:
     tighten: float = 0.5  # and by how much it tightens from one to the next
     outlier: float = 0.003  # metres beyond which a wish pulls with constant force;
     outlier_on_key: float = 0.009  # sideways and in front, where a finger presses: what pushes it off its key must not win
-    restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done
+    restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done;
+    idle: float = 0.25  # and as what share of it motion of fingers that have nothing to do counts
     around: float = 0.15  # seconds on both sides that go on with it
     # More iterations, round for round, for what is not done, and how many times as strictly as near the prior it then stays near
     # what it has on the mean of the moments around, where
@@ -139,7 +140,10 @@ class Problem:
 
     def restless(self) -> NDArray[np.bool_]:
         """(N,) frames that the last iteration still moved."""
-        return np.abs(self.last_step).max(axis=(1, 2)) > self.settings.restless
+        step = np.abs(self.last_step)
+        for finger, columns in enumerate(anatomy.FINGER_DOFS):
+            step[..., columns] *= np.where(self.idle[..., finger], self.settings.idle, 1.0)[..., None]
+        return step.max(axis=(1, 2)) > self.settings.restless
 
     def _step(self, dofs: Array, iteration: int, look: Callable[[], None]) -> Array:
         """One Gauss-Newton step. Wishes tighten from one to the next, so that the hand comes as a whole before its fingers fit."""

@@ -48,6 +48,17 @@ def test_fingers_that_overlap_are_pushed_apart() -> None:
     assert (matrix[..., spread, spread] > 0.0).all()
 
 
+def test_fingers_that_cross_past_the_one_between_them_are_pushed_apart() -> None:
+    dofs = playing_posture(SKELETON).dofs[None].copy()
+    dofs[..., anatomy.index("middle1 flexion")] = np.radians(-35)
+    alone = dofs.copy()
+    ring, index = anatomy.index("ring1 abduction"), anatomy.index("index1 abduction")
+    dofs[..., index], dofs[..., ring] = np.radians(-32), np.radians(24)
+    alone[..., index] = np.radians(-32)
+    pushed = _pushes(dofs)[1][..., ring] - _pushes(alone)[1][..., ring]
+    assert (np.abs(pushed) > 0.0).all()
+
+
 def test_hands_that_pass_keep_the_way_between_frames_free() -> None:
     distances = np.arange(0.25, 0.05, -0.0005)
     touching = distances[np.argmax(_pushed(np.repeat(distances, 3))[1::3])]  # the middle one of three that stand still

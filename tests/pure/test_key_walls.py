@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Skin stays out of keys, also on its way from one frame to the next."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.perform.key_walls import KeyWalls, own_keys
+from backend.perform.kinematics import lowest, pose
+from backend.perform.posture import playing_posture
+from backend.perform.targets import Targets
+from s2c_blender.motion import anatomy
+from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT, Keyboard
+from tests.skeletons import plain_skeleton
+
+SKELETON = plain_skeleton()
+KEYBOARD = Keyboard()
+INDEX = 1
+RIGHT, LEFT = HandSide.RIGHT, HandSide.LEFT
+WRIST_Z = anatomy.index("wrist z")
+
+
+def _upwards(dofs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 2) how strongly walls push hands upwards at the frames of one window."""
+    targets = Targets.idle(len(dofs), 60.0, KEYBOARD)
+    matrix, slope = np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape)
+    KeyWalls(SKELETON, KEYBOARD, len(dofs)).add(pose(SKELETON, dofs), targets, own_keys(targets), (matrix, slope))
+    return -slope[..., WRIST_Z]
+
+
+def _with_index_at(x: float, y: float, height: float) -> NDArray[np.float64]:
+    """A playing posture (2, D) whose right index finger's lowest point is there, the other fingers and the left hand far up."""
+    dofs = playing_posture(SKELETON).dofs.copy()
+    dofs[LEFT, 2] += 0.3
+    for finger in set(range(5)) - {INDEX}:
+        dofs[RIGHT, anatomy.FINGER_DOFS[finger].start + 1] = np.radians(-35)
+    bottom, _ = lowest(SKELETON, pose(SKELETON, dofs[None]))
+    dofs[RIGHT, :3] += np.array([x, y, height]) - bottom[0, RIGHT, INDEX]
+    return dofs
+
+
+def test_what_goes_through_a_black_key_between_two_frames_goes_over_it() -> None:
+    black = float(KEYBOARD.x[np.flatnonzero(KEYBOARD.black)[17]])
+    ways = np.array([-0.013, 0.013])
+    deep, low, high = BLACK_FRONT + 0.02, BLACK_HEIGHT - 0.004, BLACK_HEIGHT + 0.004
+    through = np.stack([_with_index_at(black + way, deep, low) for way in ways])
+    over = np.stack([_with_index_at(black + way, deep, high) for way in ways])
+    alone = np.concatenate([_upwards(frame[None]) for frame in through])
+    assert (_upwards(through)[:, RIGHT] > alone[:, RIGHT]).all()
+    assert (_upwards(over) == 0.0).all()
+
+
+def test_a_finger_that_dips_into_a_key_between_two_frames_is_raised_in_both() -> None:
+    white = float(KEYBOARD.x[np.flatnonzero(~KEYBOARD.black)[25]])
+    # It goes to and fro below the hand, which turns the other way: at both ends as high, between them lower.
+    frames = []
+    for bend in (-0.5, 0.5):
+        dofs = _with_index_at(white, 0.02, 0.0)
+        dofs[RIGHT, anatomy.index("index1 flexion")] += bend
+        bottom, _ = lowest(SKELETON, pose(SKELETON, dofs[None]))
+        dofs[RIGHT, 2] += 0.0005 - bottom[0, RIGHT, INDEX, 2]
+        frames.append(dofs)
+    between = pose(SKELETON, 0.5 * np.stack(frames).sum(axis=0, keepdims=True))
+    assert lowest(SKELETON, between)[0][0, RIGHT, INDEX, 2] < -0.001
+    assert (_upwards(np.stack(frames))[:, RIGHT] > 0.0).all()
+    assert (_upwards(np.stack([frames[0], frames[0]])) == 0.0).all()
