@@ -84,7 +84,7 @@ class KeyWalls:
 
         near: frame, hand and finger (M,) each of ends, and how high they are above the keys there.
         """
-        frame, hand, finger, sideways = self._quick(posed, own, near)
+        frame, hand, finger, sideways = self._quick(posed, near)
         if not len(frame):
             return
         both = np.stack([frame, frame + 1], axis=-1)
@@ -105,9 +105,7 @@ class KeyWalls:
         met = np.flatnonzero(short > 0.0)
         self._push(halfway, ends.take(met), point[met], _WAYS[out[met]], short[met], system)
 
-    def _quick(
-        self, posed: kinematics.Posed, own: Index, near: tuple[Index, Index, Index, Single]
-    ) -> tuple[Index, Index, Index, Array]:
+    def _quick(self, posed: kinematics.Posed, near: tuple[Index, Index, Index, Single]) -> tuple[Index, Index, Index, Array]:
         """Frame, hand and finger (K,) of ends that go far to the next frame and may meet keys on that way, in order of hands and
         fingers; and how far they go sideways."""
         frame, hand, finger, height = near
@@ -119,8 +117,6 @@ class KeyWalls:
         hand, finger, height = (np.concatenate([column] * 2) for column in (hand, finger, height))
         far = way[frame, hand, finger]
         inside = (frame >= 0) & (frame % self.frames != self.frames - 1)
-        key, next_key = own[frame, hand, finger], own[np.minimum(frame + 1, count - 1), hand, finger]
-        inside &= (key < 0) | (key != next_key)  # what stays on its key passes nothing
         met = inside & (far > _QUICK) & (height < _MARGIN + _SAG * far)
         end, frame = np.divmod(np.unique(((5 * hand + finger) * count + frame)[met]), count)
         hand, finger = np.divmod(end, 5)

@@ -72,7 +72,8 @@ class SolveSettings:
     outlier: float = 0.003  # metres beyond which a wish pulls with constant force;
     outlier_on_key: float = 0.009  # sideways and in front, where a finger presses: what pushes it off its key must not win
     restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done;
-    idle: float = 0.25  # and as what share of it motion of fingers that have nothing to do counts
+    at_ease: float = 0.25  # and as what share of it motion of fingers that have nothing to do and keep clear of keys counts
+    ease: float = 0.002  # metres that such a finger is too low at most
     around: float = 0.15  # seconds on both sides that go on with it
     # More iterations, round for round, for what is not done, and how many times as strictly as near the prior it then stays near
     # what it has on the mean of the moments around, where
@@ -127,12 +128,14 @@ class Problem:
 
     def take_back(self, part: "Problem", index: NDArray[np.intp], chosen: NDArray[np.bool_]) -> None:
         """What a part's `chosen` frames, `index` of these, have come to; all others are at rest."""
-        self.last_step[:] = 0.0
+        self.last_step[:], self.moved[:] = 0.0, 0.0
+        self.moved[index] = part.moved[chosen]
         self.last_step[index], self.swing[index] = part.last_step[chosen], part.swing[chosen]
 
     def forget_steps(self) -> None:
         """As before the first iteration."""
         self.swing, self.last_step = np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
+        self.moved = np.zeros(len(self.prior))
 
     def stay_near(self, poses: Array, share: Array) -> None:
         """From now on also stay near `poses` (N, H, D), `share` (N, H) times as strictly as near the prior."""
@@ -140,10 +143,7 @@ class Problem:
 
     def restless(self) -> NDArray[np.bool_]:
         """(N,) frames that the last iteration still moved."""
-        step = np.abs(self.last_step)
-        for finger, columns in enumerate(anatomy.FINGER_DOFS):
-            step[..., columns] *= np.where(self.idle[..., finger], self.settings.idle, 1.0)[..., None]
-        return step.max(axis=(1, 2)) > self.settings.restless
+        return self.moved > self.settings.restless
 
     def _step(self, dofs: Array, iteration: int, look: Callable[[], None]) -> Array:
         """One Gauss-Newton step. Wishes tighten from one to the next, so that the hand comes as a whole before its fingers fit."""
@@ -177,13 +177,17 @@ class Problem:
         return step * np.minimum(1.0, settings.largest_turn / np.maximum(turn, 1e-9))
 
     def _note_swings(self, step: Array) -> None:
-        """Where a step takes back the last one, the next is damped more; where it goes on, less."""
+        """How much each frame moved. Where a step takes back the last one, the next is damped more; where it goes on, less."""
         scaled = step / self.settings.prior
         back = np.sum(scaled * self.last_step, axis=-1)
         size = np.sqrt(np.sum(scaled**2, axis=-1) * np.sum(self.last_step**2, axis=-1))
         swings = back < -0.3 * size
         self.swing = np.where(swings, np.minimum(np.maximum(4.0 * self.swing, 0.1), 10.0), 0.3 * self.swing)
         self.last_step = scaled
+        size = np.abs(scaled)
+        for finger, columns in enumerate(anatomy.FINGER_DOFS):
+            size[..., columns] *= np.where(self.at_ease[..., finger], self.settings.at_ease, 1.0)[..., None]
+        self.moved = size.max(axis=(1, 2))
 
     def _in_time(self, values: Array) -> Array:
         """(N, H, ...) as (windows, frames, H, ...)."""
@@ -209,6 +213,7 @@ class Problem:
         off_z = z - (height + wish.over_black * black_top)
         clearance = np.where(astray, np.maximum(wish.clearance, 0.0), wish.clearance)
         short = np.minimum(z - (clearance + black_top), 0.0)
+        self.at_ease = self.idle & (short > -self.settings.ease)
         clear_weight = np.where(short < 0.0, max(self.settings.clearance, loosest) ** -2, 0.0)
         residuals = np.stack([off_x, off_y, off_z], axis=-1)
         presses = np.isinf(wish.clearance)

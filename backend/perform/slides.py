@@ -13,7 +13,8 @@ Wishes = dict[str, Array | float]  # columns of `Targets` and what to write ther
 PACE = 0.06  # seconds between its strikes, at most
 SHORTEST = 4  # strikes
 NEIGHBOUR = 3  # semitones between two keys of one colour, at most
-EARLY = 0.0033  # metres before the next key's border at which a fingertip, being wide, strikes that key
+EARLY = 0.0015  # metres before the next key's border at which a fingertip, being wide, strikes that key
+HALF_WIDTH = 0.0075  # metres of a fingertip between the keys
 SHARE = 0.97  # of the travel at which it slides
 STAY = 0.004  # seconds after the first strike before it sets off
 FRONT = 0.030  # y behind which it does not go on white keys
@@ -27,6 +28,13 @@ def find_slides(key: NDArray[np.intp], strike: Array, keyboard: Keyboard) -> lis
     goes_on[1:] &= (np.sign(step[1:]) == np.sign(step[:-1])) | ~goes_on[:-1]
     edges = np.flatnonzero(np.diff(np.concatenate([[False], goes_on, [False]]).astype(int)))
     return [slice(a, b + 1) for a, b in zip(edges[::2], edges[1::2], strict=True) if b + 1 - a >= SHORTEST]
+
+
+def passed(key: int, following: int, interval: float, keyboard: Keyboard) -> float:
+    """Seconds from the strike of key `following` until a finger that slides there, in `interval` seconds, is off `key`."""
+    step = abs(float(keyboard.x[following] - keyboard.x[key]))
+    gap = 2.0 * float(step / 2 - keyboard.half_width[key]) if keyboard.black[key] else 0.0
+    return interval * (HALF_WIDTH + EARLY - gap) / step
 
 
 def slide_wishes(

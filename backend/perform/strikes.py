@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from s2c_blender.motion.key_motion import HALF_RISE
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import LOWEST, Keyboard
 from s2c_blender.wire.notes import UNPLAYED, Score
@@ -13,10 +14,11 @@ from s2c_blender.wire.notes import UNPLAYED, Score
 from .fingering_costs import CostTables
 from .hand_slices import SLIDE_PACE
 from .playable import TOGETHER, Playable
+from .slides import passed
 
 Array = NDArray[np.float64]
 
-_BLACK = Keyboard().black
+_KEYBOARD = Keyboard()
 
 RETURN_TIME = 0.05  # seconds that a key is given to rise before it is struck again; half the interval where that is short
 HAND_OVER = 0.10  # the same where the other hand strikes it, whose finger needs the place; at most this
@@ -71,10 +73,11 @@ def _make_way(
         for other in down[side]:
             if release[other.index] < time - LONGEST_WAY or other.key == now.key:
                 continue
-            stays.append(other)
             if _slides(other, now, time - strike[other.index]):
-                release[other.index] = time
+                cleared = time + passed(other.key, now.key, time - strike[other.index], _KEYBOARD)
+                release[other.index] = cleared + HALF_RISE
                 continue
+            stays.append(other)
             conflict = tables[side].conflict[other.key, now.key, other.finger, now.finger] / 1000.0
             held = time - strike[other.index]
             give = GIVE if 0 in (other.finger, now.finger) else GIVE_LONG
@@ -90,13 +93,13 @@ def _make_way(
 
 def _slides(other: _Down, now: _Down, interval: float) -> bool:
     """Whether one finger goes on to the neighbouring key of that colour without leaving the keys."""
-    near = abs(now.key - other.key) <= 3 and _BLACK[now.key] == _BLACK[other.key]
+    near = abs(now.key - other.key) <= 3 and _KEYBOARD.black[now.key] == _KEYBOARD.black[other.key]
     return near and now.finger == other.finger and interval <= SLIDE_PACE
 
 
 def _moves_in(other: _Down, now: _Down) -> bool:
     """Whether the hand has to go in, for a short finger to reach a black key, while a long one holds a white key's front."""
-    return bool(_BLACK[now.key]) and now.finger in (0, 4) and not _BLACK[other.key] and other.finger in (1, 2, 3)
+    return bool(_KEYBOARD.black[now.key]) and now.finger in (0, 4) and not _KEYBOARD.black[other.key] and other.finger in (1, 2, 3)
 
 
 def _let_keys_rise(score: Score, playable: Playable, finger: NDArray[np.int8], *, strike: Array, release: Array) -> None:
