@@ -19,6 +19,7 @@ Index = NDArray[np.intp]
 
 _PALM = -2  # the `link` of a capsule that no finger's hinge moves
 _WIDER = 1.07  # beside each other fingers are wider than thick: a capsule's half thickness there, as a share of the flesh's
+_BALL = 1.3  # the ball of the thumb stands out from its first bone by more than by half of its thickness
 _JOINT = 1.05  # the same above keys, at a last joint: bent, its skin stands out
 _KNUCKLE = 1.0  # and at a knuckle, of the palm's half thickness
 _RISE = 0.02  # metres behind the black keys' front over which knuckles rise to go over them
@@ -29,14 +30,16 @@ _FREE = 0.0004  # metres that a last joint stays above the keys' tops
 _NEAR = 0.26  # metres between wrists within which hands can touch
 _OVER = 0.020  # metres by which the hand that goes over counts as higher,
 _BESIDE = 0.012  # and by which hands that are not crossed count as farther apart
+_CROWDED = 0.001  # metres of overlap from which on something is in a finger's way
 _IN_ORDER = 0.006  # metres by which neighbouring fingers count as farther apart: they do not change places
 _BETWEEN_FRAMES = 0.5  # of the way to the next frame is kept free, too, so that what passes goes round and not through;
 _HAND_WAY, _FINGER_WAY = 0.008, 0.003  # metres, at most, between hands and between fingers of one
 
-# Capsules: three for each finger (its phalanges), then the palm's, from the wrist to the knuckles of four fingers.
+# Capsules: three for each finger (its phalanges), then the palm's, from the wrist to the knuckles of four fingers, and the arm's.
 _PALM_FINGERS = (1, 2, 3, 4)
-_FINGER = np.array([finger for finger in range(5) for _ in range(3)] + list(_PALM_FINGERS))
-_LINK = np.array([0, 1, 2] * 5 + [_PALM] * len(_PALM_FINGERS))
+_FINGER = np.array([finger for finger in range(5) for _ in range(3)] + [*_PALM_FINGERS, 2])
+_LINK = np.array([0, 1, 2] * 5 + [_PALM] * (len(_PALM_FINGERS) + 1))
+_ARM = 0.65  # of the forearm keeps off the other hand, too: so much, as a share of the middle hand's length
 
 
 def _meeting() -> tuple[Index, Index]:
@@ -60,20 +63,27 @@ class Collisions:
         length = np.linalg.norm(last, axis=-1)
         self.tip = last * (1.0 - flesh[..., 2] / length)[..., None]  # (H, 5, 3) where the last capsule ends, from its joint
         self.pulp = last * _TIP
-        palm = np.repeat(skeleton.radius[:, :1], len(_PALM_FINGERS), axis=1)
-        self.radius = np.concatenate([flesh.reshape(2, 15), palm], axis=1)  # (H, 19)
+        palm = np.repeat(skeleton.radius[:, :1], len(_PALM_FINGERS) + 1, axis=1)
+        self.radius = np.concatenate([flesh.reshape(2, 15), palm], axis=1)  # (H, 20)
+        self.radius[:, 0] *= _BALL
+        self.arm = -_ARM * skeleton.rest[:, chains[2, 0]]  # (H, 3) where it ends, from the wrist
         # (H, 5, 3): at a joint, as thick as what is before it.
         knuckle = np.maximum(_KNUCKLE * skeleton.radius[:, :1, None], flesh[..., :1])
         self.joint = np.concatenate([knuckle, _JOINT * flesh[..., :2]], axis=-1)
         sideways = np.einsum("hfpi,hfi->hfp", skeleton.pads, skeleton.flexion[:, chains[:, 2]])
         self.half_width, self.thick = 0.5 * np.ptp(sideways, axis=-1), self.radius[:, 2:15:3]  # (H, 5) of last phalanges
 
-    def add(self, posed: kinematics.Posed, free: NDArray[np.bool_], upper: Array, system: System) -> None:
-        """Add normal equations of all overlaps. free (N, H, 5): fingers that press no key; upper (N,): see `Targets`."""
+    def add(self, posed: kinematics.Posed, free: NDArray[np.bool_], upper: Array, system: System) -> NDArray[np.bool_]:
+        """Add normal equations of all overlaps. free (N, H, 5): fingers that press no key; upper (N,): see `Targets`.
+
+        Returns fingers (N, H, 5) in whose way something is.
+        """
         ends = self._ends(posed)
+        met = np.zeros_like(free)
         self._above_keys(posed, system)
-        self._within(posed, ends, system)
-        self._between(posed, ends, free, upper, system)
+        self._within(posed, ends, met, system)
+        self._between(posed, ends, free, upper, met, system)
+        return met
 
     def _above_keys(self, posed: kinematics.Posed, system: System) -> None:
         """Joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses neighbours, and a
@@ -117,17 +127,18 @@ class Collisions:
                 self.soft.add(system, (frame, hand), rows, short[met], hardness=_KEYS)
 
     def _ends(self, posed: kinematics.Posed) -> tuple[Array, Array]:
-        """Where the capsules' middle lines begin and end, (N, H, 19, 3) each."""
+        """Where the capsules' middle lines begin and end, (N, H, 20, 3) each."""
         joints = posed.joints
         tip = joints[..., 2, :] + (posed.distal @ self.tip[..., None])[..., 0]
         last = np.concatenate([joints[..., 1:, :], tip[..., None, :]], axis=-2)
         knuckles = joints[:, :, _PALM_FINGERS, 0]
         flat = (*joints.shape[:2], 15, 3)
         wrist = np.broadcast_to(posed.wrist[:, :, None], knuckles.shape)
-        begin = np.concatenate([joints.reshape(flat), wrist], axis=2)
-        return begin, np.concatenate([last.reshape(flat), knuckles], axis=2)
+        arm = wrist[:, :, :1] + (posed.wrist_turn @ self.arm[..., None])[:, :, None, :, 0]
+        begin = np.concatenate([joints.reshape(flat), wrist, arm], axis=2)
+        return begin, np.concatenate([last.reshape(flat), knuckles, wrist[:, :, :1]], axis=2)
 
-    def _within(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: System) -> None:
+    def _within(self, posed: kinematics.Posed, ends: tuple[Array, Array], met: NDArray[np.bool_], system: System) -> None:
         begin, end = ends
         middle, half = 0.5 * (begin + end), 0.5 * np.linalg.norm(end - begin, axis=-1)
         allowed = _WIDER * (self.radius[:, _FIRST] + self.radius[:, _SECOND])
@@ -144,6 +155,9 @@ class Collisions:
         if not len(short):
             return
         frame, hand, pair, here, there = frame[short], hand[short], pair[short], here[short], there[short]
+        deep = overlap[short] < -_CROWDED
+        for capsule in (_FIRST, _SECOND):
+            met[frame[deep], hand[deep], _FINGER[capsule[pair[deep]]]] = True
         outward = np.where(hand == HandSide.RIGHT, -1.0, 1.0) * np.where(_FINGER[_FIRST[pair]] > 0, _IN_ORDER, 0.0)
         _, direction = _unit(here - there + outward[:, None] * posed.wrist_turn[frame, hand][:, :, 0])
         rows = self._rows(posed, (frame, hand, _FIRST[pair]), here, direction)
@@ -151,7 +165,13 @@ class Collisions:
         self.soft.add(system, (frame, hand), rows, overlap[short])
 
     def _between(
-        self, posed: kinematics.Posed, ends: tuple[Array, Array], free: NDArray[np.bool_], upper: Array, system: System
+        self,
+        posed: kinematics.Posed,
+        ends: tuple[Array, Array],
+        free: NDArray[np.bool_],
+        upper: Array,
+        met: NDArray[np.bool_],
+        system: System,
     ) -> None:
         """The other hand counts as standing still; each gives way by half."""
         wrists = posed.wrist[:, HandSide.RIGHT] - posed.wrist[:, HandSide.LEFT]
@@ -182,6 +202,8 @@ class Collisions:
         idle = [(_LINK[c] != _PALM) & free[frame, int(side), _FINGER[c]] for side, c in zip(HandSide, (first, second), strict=True)]
         for side, capsule, point, sign in ((HandSide.RIGHT, first, here, 1.0), (HandSide.LEFT, second, there, -1.0)):
             hand = np.full(len(frame), int(side))
+            deep = (overlap[short] < -_CROWDED) & (_LINK[capsule] != _PALM)
+            met[frame[deep], side, _FINGER[capsule[deep]]] = True
             away = sign * direction
             alone, busy = idle[side], ~idle[1 - side]
             # Each gives way by half sideways; upwards the upper one does, for below the lower one there are keys. What plays

@@ -72,7 +72,7 @@ class SolveSettings:
     outlier: float = 0.003  # metres beyond which a wish pulls with constant force;
     outlier_on_key: float = 0.009  # sideways and in front, where a finger presses: what pushes it off its key must not win
     restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done;
-    at_ease: float = 0.25  # and as what share of it motion of fingers that have nothing to do and keep clear of keys counts
+    at_ease: float = 0.25  # and as what share of it motion of fingers that have nothing to do and nothing in their way counts
     ease: float = 0.002  # metres that such a finger is too low at most
     around: float = 0.15  # seconds on both sides that go on with it
     # More iterations, round for round, for what is not done, and how many times as strictly as near the prior it then stays near
@@ -156,7 +156,8 @@ class Problem:
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
         look()
-        self.collisions.add(posed, self.idle, self.targets.upper, (matrix, slope))
+        met = self.collisions.add(posed, self.idle, self.targets.upper, (matrix, slope))
+        self.at_ease &= ~met
         self.collisions.beside_black(posed, self.targets.keyboard, self.on_black, (matrix, slope))
         look()
         if iteration >= settings.skin_from:
