@@ -158,9 +158,9 @@ class KeyWalls:
         place = ends.skin[np.arange(len(point)), :, point].astype(float)
         link = self._link[ends.hand, ends.finger, point]
         change = kinematics.jacobian_at(posed, (ends.pose, ends.hand, ends.finger), place, link)
-        rows, short = (np.broadcast_to(way, place.shape)[:, None] @ change)[:, 0], -short.astype(float)
+        rows = (np.broadcast_to(way, place.shape)[:, None] @ change)[:, 0]
         for frame in ends.frames.T:
-            _SOFT.add(system, (frame, ends.hand), rows, short)
+            _SOFT.add(system, (frame, ends.hand), rows, -short.astype(float))
 
     def _room(self, ends: _Ends, pressed: Array, *, black: bool) -> tuple[Single, NDArray[np.bool_]]:
         """How far each point is in from the four sides (4, M, Q), in order of _WAYS, of the key in whose column it lies, with a

@@ -14,7 +14,8 @@ from .problem import Problem
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-_ROWS = 4  # stretches are laid one behind the other into so many rows, which are solved side by side
+_ROWS = range(2, 9)  # stretches are laid one behind the other into so many rows, which are solved side by side
+_STEP = 2  # rows that take as long as the steps from frame to frame themselves
 _HELD = 2  # frames at each end of a stretch that stay: as many as the smoothness looks back
 
 
@@ -91,19 +92,27 @@ def stretches_in_rows(chosen: NDArray[np.bool_]) -> tuple[Index, NDArray[np.bool
     frames = chosen.shape[1]
     edges = np.diff(np.pad(chosen, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     begins, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
-    rows: list[list[tuple[Index, NDArray[np.bool_]]]] = [[] for _ in range(_ROWS)]
-    filled = [0] * _ROWS
-    for (window, begin), (_, end) in zip(begins, ends, strict=True):
-        free = np.ones(end - begin, dtype=bool)
-        free[:_HELD] = free[-_HELD:] = False
-        row = int(np.argmin(filled))
-        rows[row].append((window * frames + np.arange(begin, end), free))
-        filled[row] += end - begin
-    length = max(filled)
-    index, movable = np.zeros((_ROWS, length), dtype=np.intp), np.zeros((_ROWS, length), dtype=bool)
-    for row, stretches in enumerate(rows):
+    stretches = [np.arange(begin, end) + window * frames for (window, begin), (_, end) in zip(begins, ends, strict=True)]
+    stretches.sort(key=len, reverse=True)
+    rows = min((_packed(stretches, count) for count in _ROWS), key=lambda rows: (len(rows) + _STEP) * max(map(_total, rows)))
+    length = max(map(_total, rows))
+    index, movable = np.zeros((len(rows), length), dtype=np.intp), np.zeros((len(rows), length), dtype=bool)
+    for row, packed in enumerate(rows):
         place = 0
-        for stretch, free in stretches:
-            index[row, place : place + len(stretch)], movable[row, place : place + len(stretch)] = stretch, free
+        for stretch in packed:
+            index[row, place : place + len(stretch)] = stretch
+            movable[row, place + _HELD : place + len(stretch) - _HELD] = True
             place += len(stretch)
     return index, movable
+
+
+def _packed(stretches: list[Index], count: int) -> list[list[Index]]:
+    """The stretches, longest first, in `count` rows, each behind the shortest so far."""
+    rows: list[list[Index]] = [[] for _ in range(count)]
+    for stretch in stretches:
+        min(rows, key=_total).append(stretch)
+    return rows
+
+
+def _total(row: list[Index]) -> int:
+    return sum(map(len, row))

@@ -128,20 +128,23 @@ def solve_in_parts(
 
 
 def _batches(frames: int, rate: float, settings: SolveSettings) -> Iterator[_Batch]:
-    """A short window by itself, so that there is something to show early; then in pairs, for two threads, half as many windows as
-    `settings.batch` at a time, and then as many as that, if there are enough: about the same number in all of them."""
+    """A short window by itself, so that there is something to show early, and then batches of whole windows."""
     core = max(min(round(settings.window * rate), frames), 2)
     start = frames if core == frames else round(settings.first_window * rate)
     yield _Batch(0, start, 1)
-    windows = -(-(frames - start) // core)
-    early = min(settings.batch, windows)
+    for size in _sizes(-(-(frames - start) // core), settings.batch):
+        yield _Batch(start, core, size)
+        start += size * core
+
+
+def _sizes(windows: int, most: int) -> list[int]:
+    """How many windows each batch takes: in pairs, for two threads; at first half as many at a time, then up to `most`. Batches
+    share evenly, and larger ones come first."""
+    early = min(most, windows)
     late = windows - early
-    for count, pairs in ((early, 1), (late, -(-late // (2 * settings.batch)))):
-        for batch in range(2 * pairs):
-            size = (batch + 1) * count // (2 * pairs) - batch * count // (2 * pairs)
-            if size:
-                yield _Batch(start, core, size)
-                start += size * core
+    shares = ((early, 2), (late, 2 * -(-late // (2 * most))))
+    sizes = [(count + batches - 1 - batch) // batches for count, batches in shares for batch in range(batches)]
+    return [size for size in sizes if size]
 
 
 def _await(future: Future[tuple[Index, Array]], cancelled: Callable[[], bool]) -> tuple[Index, Array]:
