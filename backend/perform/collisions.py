@@ -186,23 +186,28 @@ class Collisions:
         near = apart < (allowed + reach + _HAND_WAY) ** 2
         which, first, second = np.nonzero(near)
         here, there = closest_points((right[which, first], right_end[which, first]), (left[which, second], left_end[which, second]))
-        step = np.linalg.norm(_step(wrists, (close,)), axis=-1)
+        frame = close[which]
+        sides = ((HandSide.RIGHT, first), (HandSide.LEFT, second))
+        idle = [(_LINK[capsule] != _PALM) & free[frame, side, _FINGER[capsule]] for side, capsule in sides]
+        strike = [(_LINK[capsule] != _PALM) & ~free[frame, side, _FINGER[capsule]] for side, capsule in sides]
+        # Fingers that both strike where they are to strike cannot go round each other.
+        step = np.where(strike[0] & strike[1], 0.0, np.linalg.norm(_step(wrists, (frame,)), axis=-1))
         kept_free = np.minimum(_BETWEEN_FRAMES * step, _HAND_WAY)
-        overlap = np.linalg.norm(here - there, axis=-1) - allowed[first, second] - kept_free[which]
+        overlap = np.linalg.norm(here - there, axis=-1) - allowed[first, second] - kept_free
         short = np.flatnonzero(overlap < 0.0)
         if not len(short):
             return
-        frame, first, second = close[which[short]], first[short], second[short]
-        here, there = here[short], there[short]
+        frame, first, second = frame[short], first[short], second[short]
+        here, there, overlap = here[short], there[short], overlap[short]
+        idle = [alone[short] for alone in idle]
         # One hand goes over the other; crossed thumbs go back the way they came.
         push = here - there
         push[:, 2] += _OVER * upper[frame]
         push[:, 0] += np.where(wrists[frame, 0] > 0.0, _BESIDE, -_BESIDE)
         _, direction = _unit(push)
-        idle = [(_LINK[c] != _PALM) & free[frame, int(side), _FINGER[c]] for side, c in zip(HandSide, (first, second), strict=True)]
         for side, capsule, point, sign in ((HandSide.RIGHT, first, here, 1.0), (HandSide.LEFT, second, there, -1.0)):
             hand = np.full(len(frame), int(side))
-            deep = (overlap[short] < -_CROWDED) & (_LINK[capsule] != _PALM)
+            deep = (overlap < -_CROWDED) & (_LINK[capsule] != _PALM)
             met[frame[deep], side, _FINGER[capsule[deep]]] = True
             away = sign * direction
             alone, busy = idle[side], ~idle[1 - side]
@@ -214,7 +219,7 @@ class Collisions:
             away[alone & busy] = aside[alone & busy]
             rows = self._rows(posed, (frame, hand, capsule), point, away)
             rows[alone, :_WRIST] = 0.0  # such a finger gives way by itself, so its hand stays with its keys
-            self.soft.add(system, (frame, hand), rows, share * overlap[short])
+            self.soft.add(system, (frame, hand), rows, share * overlap)
 
     def _rows(self, posed: kinematics.Posed, which: tuple[Index, Index, Index], point: Array, direction: Array) -> Array:
         """(M, D): how far points (M, 3) on capsules `which` go along their directions (M, 3)."""
