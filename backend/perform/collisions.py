@@ -143,7 +143,7 @@ class Collisions:
         middle, half = 0.5 * (begin + end), 0.5 * np.linalg.norm(end - begin, axis=-1)
         allowed = _WIDER * (self.radius[:, _FIRST] + self.radius[:, _SECOND])
         gap = middle[:, :, _FIRST] - middle[:, :, _SECOND]
-        near = np.einsum("nhpi,nhpi->nhp", gap, gap) < (allowed + half[:, :, _FIRST] + half[:, :, _SECOND]) ** 2
+        near = np.einsum("nhpi,nhpi->nhp", gap, gap) < (allowed + half[:, :, _FIRST] + half[:, :, _SECOND] + _FINGER_WAY) ** 2
         frame, hand, pair = np.nonzero(near)
         first, second = (frame, hand, _FIRST[pair]), (frame, hand, _SECOND[pair])
         here, there = closest_points((begin[first], end[first]), (begin[second], end[second]))

@@ -111,6 +111,7 @@ class Problem:
         self.walls = KeyWalls(skeleton, self.targets.keyboard, self.frames)
         self.own = own_keys(self.targets)
         self.idle = self.targets.x_weight < settings.bound**-2
+        self.at_ease = self.idle  # as the last step saw it
         self.on_black = (self.targets.on_top > 0.5) & np.isinf(self.targets.clearance)  # presses a black key
 
     def run(self, dofs: Array, iterations: range, look: Callable[[], None]) -> Array:
@@ -185,10 +186,10 @@ class Problem:
         swings = back < -0.3 * size
         self.swing = np.where(swings, np.minimum(np.maximum(4.0 * self.swing, 0.1), 10.0), 0.3 * self.swing)
         self.last_step = scaled
-        size = np.abs(scaled)
+        turned = np.abs(scaled)
         for finger, columns in enumerate(anatomy.FINGER_DOFS):
-            size[..., columns] *= np.where(self.at_ease[..., finger], self.settings.at_ease, 1.0)[..., None]
-        self.moved = size.max(axis=(1, 2))
+            turned[..., columns] *= np.where(self.at_ease[..., finger], self.settings.at_ease, 1.0)[..., None]
+        self.moved = turned.max(axis=(1, 2))
 
     def _in_time(self, values: Array) -> Array:
         """(N, H, ...) as (windows, frames, H, ...)."""
@@ -228,7 +229,8 @@ class Problem:
         # Height and clearance are both about z: one row with the sum of their weights.
         both = weight[..., 2] + clear_weight
         residuals[..., 2] = (weight[..., 2] * off_z + clear_weight * short) / both
-        rise = (weight[..., 2] * wish.over_black + clear_weight) / both * BLACK_HEIGHT * steepness + wish.tilt
+        # Without the tilt of a pressed key: a finger that something holds up would slide in for it.
+        rise = (weight[..., 2] * wish.over_black + clear_weight) / both * BLACK_HEIGHT * steepness
         jacobian[..., 2, :] -= rise[..., None] * jacobian[..., 1, :]
         weight[..., 2] = both
         weight = np.sqrt(weight)
