@@ -30,7 +30,6 @@ _FREE = 0.0004  # metres that a last joint stays above the keys' tops
 _NEAR = 0.26  # metres between wrists within which hands can touch
 _OVER = 0.020  # metres by which the hand that goes over counts as higher,
 _BESIDE = 0.012  # and by which hands that are not crossed count as farther apart
-_CROWDED = 0.001  # metres of overlap from which on something is in a finger's way
 _IN_ORDER = 0.006  # metres by which neighbouring fingers count as farther apart: they do not change places
 _BETWEEN_FRAMES = 0.5  # of the way to the next frame is kept free, too, so that what passes goes round and not through;
 _HAND_WAY, _FINGER_WAY = 0.008, 0.003  # metres, at most, between hands and between fingers of one
@@ -73,17 +72,12 @@ class Collisions:
         sideways = np.einsum("hfpi,hfi->hfp", skeleton.pads, skeleton.flexion[:, chains[:, 2]])
         self.half_width, self.thick = 0.5 * np.ptp(sideways, axis=-1), self.radius[:, 2:15:3]  # (H, 5) of last phalanges
 
-    def add(self, posed: kinematics.Posed, free: NDArray[np.bool_], upper: Array, system: System) -> NDArray[np.bool_]:
-        """Add normal equations of all overlaps. free (N, H, 5): fingers that press no key; upper (N,): see `Targets`.
-
-        Returns fingers (N, H, 5) in whose way something is.
-        """
+    def add(self, posed: kinematics.Posed, free: NDArray[np.bool_], upper: Array, system: System) -> None:
+        """Add normal equations of all overlaps. free (N, H, 5): fingers that press no key; upper (N,): see `Targets`."""
         ends = self._ends(posed)
-        met = np.zeros_like(free)
         self._above_keys(posed, system)
-        self._within(posed, ends, met, system)
-        self._between(posed, ends, free, upper, met, system)
-        return met
+        self._within(posed, ends, system)
+        self._between(posed, ends, free, upper, system)
 
     def _above_keys(self, posed: kinematics.Posed, system: System) -> None:
         """Joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses neighbours, and a
@@ -138,7 +132,7 @@ class Collisions:
         begin = np.concatenate([joints.reshape(flat), wrist, arm], axis=2)
         return begin, np.concatenate([last.reshape(flat), knuckles, wrist[:, :, :1]], axis=2)
 
-    def _within(self, posed: kinematics.Posed, ends: tuple[Array, Array], met: NDArray[np.bool_], system: System) -> None:
+    def _within(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: System) -> None:
         begin, end = ends
         middle, half = 0.5 * (begin + end), 0.5 * np.linalg.norm(end - begin, axis=-1)
         allowed = _WIDER * (self.radius[:, _FIRST] + self.radius[:, _SECOND])
@@ -155,9 +149,6 @@ class Collisions:
         if not len(short):
             return
         frame, hand, pair, here, there = frame[short], hand[short], pair[short], here[short], there[short]
-        deep = overlap[short] < -_CROWDED
-        for capsule in (_FIRST, _SECOND):
-            met[frame[deep], hand[deep], _FINGER[capsule[pair[deep]]]] = True
         outward = np.where(hand == HandSide.RIGHT, -1.0, 1.0) * np.where(_FINGER[_FIRST[pair]] > 0, _IN_ORDER, 0.0)
         _, direction = _unit(here - there + outward[:, None] * posed.wrist_turn[frame, hand][:, :, 0])
         rows = self._rows(posed, (frame, hand, _FIRST[pair]), here, direction)
@@ -170,7 +161,6 @@ class Collisions:
         ends: tuple[Array, Array],
         free: NDArray[np.bool_],
         upper: Array,
-        met: NDArray[np.bool_],
         system: System,
     ) -> None:
         """The other hand counts as standing still; each gives way by half."""
@@ -190,10 +180,12 @@ class Collisions:
         sides = ((HandSide.RIGHT, first), (HandSide.LEFT, second))
         idle = [(_LINK[capsule] != _PALM) & free[frame, side, _FINGER[capsule]] for side, capsule in sides]
         strike = [(_LINK[capsule] != _PALM) & ~free[frame, side, _FINGER[capsule]] for side, capsule in sides]
-        # Fingers that both strike where they are to strike cannot go round each other.
-        step = np.where(strike[0] & strike[1], 0.0, np.linalg.norm(_step(wrists, (frame,)), axis=-1))
-        kept_free = np.minimum(_BETWEEN_FRAMES * step, _HAND_WAY)
-        overlap = np.linalg.norm(here - there, axis=-1) - allowed[first, second] - kept_free
+        distance, line = _unit(here - there)
+        motion = _step(wrists, (frame,))
+        # Fingers that both strike must strike where they are: only how they come nearer counts.
+        nearing = np.abs(np.sum(motion * line, axis=-1))
+        step = np.where(strike[0] & strike[1], nearing, np.linalg.norm(motion, axis=-1))
+        overlap = distance - allowed[first, second] - np.minimum(_BETWEEN_FRAMES * step, _HAND_WAY)
         short = np.flatnonzero(overlap < 0.0)
         if not len(short):
             return
@@ -207,8 +199,6 @@ class Collisions:
         _, direction = _unit(push)
         for side, capsule, point, sign in ((HandSide.RIGHT, first, here, 1.0), (HandSide.LEFT, second, there, -1.0)):
             hand = np.full(len(frame), int(side))
-            deep = (overlap < -_CROWDED) & (_LINK[capsule] != _PALM)
-            met[frame[deep], side, _FINGER[capsule[deep]]] = True
             away = sign * direction
             alone, busy = idle[side], ~idle[1 - side]
             # Each gives way by half sideways; upwards the upper one does, for below the lower one there are keys. What plays

@@ -71,9 +71,7 @@ class SolveSettings:
     tighten: float = 0.5  # and by how much it tightens from one to the next
     outlier: float = 0.003  # metres beyond which a wish pulls with constant force;
     outlier_on_key: float = 0.009  # sideways and in front, where a finger presses: what pushes it off its key must not win
-    restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done;
-    at_ease: float = 0.25  # and as what share of it motion of fingers that have nothing to do and nothing in their way counts
-    ease: float = 0.002  # metres that such a finger is too low at most
+    restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done
     around: float = 0.15  # seconds on both sides that go on with it
     # More iterations, round for round, for what is not done, and how many times as strictly as near the prior it then stays near
     # what it has on the mean of the moments around, where
@@ -111,7 +109,6 @@ class Problem:
         self.walls = KeyWalls(skeleton, self.targets.keyboard, self.frames)
         self.own = own_keys(self.targets)
         self.idle = self.targets.x_weight < settings.bound**-2
-        self.at_ease = self.idle  # as the last step saw it
         self.on_black = (self.targets.on_top > 0.5) & np.isinf(self.targets.clearance)  # presses a black key
 
     def run(self, dofs: Array, iterations: range, look: Callable[[], None]) -> Array:
@@ -129,14 +126,12 @@ class Problem:
 
     def take_back(self, part: "Problem", index: NDArray[np.intp], chosen: NDArray[np.bool_]) -> None:
         """What a part's `chosen` frames, `index` of these, have come to; all others are at rest."""
-        self.last_step[:], self.moved[:] = 0.0, 0.0
-        self.moved[index] = part.moved[chosen]
+        self.last_step[:] = 0.0
         self.last_step[index], self.swing[index] = part.last_step[chosen], part.swing[chosen]
 
     def forget_steps(self) -> None:
         """As before the first iteration."""
         self.swing, self.last_step = np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
-        self.moved = np.zeros(len(self.prior))
 
     def stay_near(self, poses: Array, share: Array) -> None:
         """From now on also stay near `poses` (N, H, D), `share` (N, H) times as strictly as near the prior."""
@@ -144,7 +139,7 @@ class Problem:
 
     def restless(self) -> NDArray[np.bool_]:
         """(N,) frames that the last iteration still moved."""
-        return self.moved > self.settings.restless
+        return np.abs(self.last_step).max(axis=(1, 2)) > self.settings.restless
 
     def _step(self, dofs: Array, iteration: int, look: Callable[[], None]) -> Array:
         """One Gauss-Newton step. Wishes tighten from one to the next, so that the hand comes as a whole before its fingers fit."""
@@ -157,8 +152,7 @@ class Problem:
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
         look()
-        met = self.collisions.add(posed, self.idle, self.targets.upper, (matrix, slope))
-        self.at_ease &= ~met
+        self.collisions.add(posed, self.idle, self.targets.upper, (matrix, slope))
         self.collisions.beside_black(posed, self.targets.keyboard, self.on_black, (matrix, slope))
         look()
         if iteration >= settings.skin_from:
@@ -179,17 +173,13 @@ class Problem:
         return step * np.minimum(1.0, settings.largest_turn / np.maximum(turn, 1e-9))
 
     def _note_swings(self, step: Array) -> None:
-        """How much each frame moved. Where a step takes back the last one, the next is damped more; where it goes on, less."""
+        """Where a step takes back the last one, the next is damped more; where it goes on, less."""
         scaled = step / self.settings.prior
         back = np.sum(scaled * self.last_step, axis=-1)
         size = np.sqrt(np.sum(scaled**2, axis=-1) * np.sum(self.last_step**2, axis=-1))
         swings = back < -0.3 * size
         self.swing = np.where(swings, np.minimum(np.maximum(4.0 * self.swing, 0.1), 10.0), 0.3 * self.swing)
         self.last_step = scaled
-        turned = np.abs(scaled)
-        for finger, columns in enumerate(anatomy.FINGER_DOFS):
-            turned[..., columns] *= np.where(self.at_ease[..., finger], self.settings.at_ease, 1.0)[..., None]
-        self.moved = turned.max(axis=(1, 2))
 
     def _in_time(self, values: Array) -> Array:
         """(N, H, ...) as (windows, frames, H, ...)."""
@@ -215,7 +205,6 @@ class Problem:
         off_z = z - (height + wish.over_black * black_top)
         clearance = np.where(astray, np.maximum(wish.clearance, 0.0), wish.clearance)
         short = np.minimum(z - (clearance + black_top), 0.0)
-        self.at_ease = self.idle & (short > -self.settings.ease)
         clear_weight = np.where(short < 0.0, max(self.settings.clearance, loosest) ** -2, 0.0)
         residuals = np.stack([off_x, off_y, off_z], axis=-1)
         presses = np.isinf(wish.clearance)
