@@ -109,8 +109,11 @@ def stretches_in_rows(chosen: NDArray[np.bool_]) -> tuple[Index, NDArray[np.bool
 def _packed(stretches: list[Index], count: int) -> list[list[Index]]:
     """The stretches, longest first, in `count` rows, each behind the shortest so far."""
     rows: list[list[Index]] = [[] for _ in range(count)]
+    totals = [0] * count
     for stretch in stretches:
-        min(rows, key=_total).append(stretch)
+        shortest = totals.index(min(totals))
+        rows[shortest].append(stretch)
+        totals[shortest] += len(stretch)
     return rows
 
 
