@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps fingers from each other, hands from each other and joints from the keys: capsules along phalanges and palms."""
+"""What keeps fingers, hands and keys from each other: capsules along phalanges, palms and forearms, and spheres at joints."""
 
 from itertools import combinations, product
 
@@ -156,12 +156,7 @@ class Collisions:
         self.soft.add(system, (frame, hand), rows, overlap[short])
 
     def _between(
-        self,
-        posed: kinematics.Posed,
-        ends: tuple[Array, Array],
-        free: NDArray[np.bool_],
-        upper: Array,
-        system: System,
+        self, posed: kinematics.Posed, ends: tuple[Array, Array], free: NDArray[np.bool_], upper: Array, system: System
     ) -> None:
         """The other hand counts as standing still; each gives way by half."""
         wrists = posed.wrist[:, HandSide.RIGHT] - posed.wrist[:, HandSide.LEFT]
@@ -179,7 +174,7 @@ class Collisions:
         frame = close[which]
         sides = ((HandSide.RIGHT, first), (HandSide.LEFT, second))
         idle = [(_LINK[capsule] != _PALM) & free[frame, side, _FINGER[capsule]] for side, capsule in sides]
-        strike = [(_LINK[capsule] != _PALM) & ~free[frame, side, _FINGER[capsule]] for side, capsule in sides]
+        strike = [(_LINK[capsule] != _PALM) & ~alone for (_, capsule), alone in zip(sides, idle, strict=True)]
         distance, line = _unit(here - there)
         motion = _step(wrists, (frame,))
         # Fingers that both strike must strike where they are: only how they come nearer counts.

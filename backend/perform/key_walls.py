@@ -22,8 +22,8 @@ _SOFT = Softness(spread=0.0006, outlier=0.003)
 _MARGIN = 0.0002  # metres from a key at which skin begins to be held off
 _PRESSED = 0.0010  # metres that a finger may be in its own key: its contact is asked for elsewhere
 _QUICK = 0.003  # metres from frame to frame from which on the way between them counts,
-_ACROSS = 0.006  # what goes so far sideways between them leaves keys upwards or to the front,
 _SAG = 0.1  # and how much lower than both, as a share of that way, a fingertip may be between them
+_ACROSS = 0.006  # what goes so far sideways between two frames leaves keys upwards or to the front
 _BEVEL = 0.0025  # metres below a black key's top at which it is taken to be as large as its foot
 _WAYS = np.array([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # out: left, right, up, to the front
 

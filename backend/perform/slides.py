@@ -33,7 +33,7 @@ def find_slides(key: NDArray[np.intp], strike: Array, keyboard: Keyboard) -> lis
 def passed(key: int, following: int, interval: float, keyboard: Keyboard) -> float:
     """Seconds from the strike of key `following` until a finger that slides there, in `interval` seconds, is off `key`."""
     step = abs(float(keyboard.x[following] - keyboard.x[key]))
-    gap = 2.0 * float(step / 2 - keyboard.half_width[key]) if keyboard.black[key] else 0.0
+    gap = step - 2.0 * float(keyboard.half_width[key]) if keyboard.black[key] else 0.0
     return interval * (HALF_WIDTH + EARLY - gap) / step
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from backend.perform.fingering import assign_fingers
 from backend.perform.hands_split import assign_hands
+from backend.perform.slides import EARLY, HALF_WIDTH
 from backend.perform.strikes import HAND_OVER
 from backend.score import read_midi
 from s2c_blender.motion.key_motion import HALF_RISE
@@ -330,10 +331,9 @@ def test_a_glissando_is_one_finger(pitches, number):
 def test_a_sliding_finger_keeps_each_key_down_until_it_is_off_it():
     score = line((60, 62, 64, 65, 67, 69, 71, 72, 74), step=0.04)
     result = finger(score)
-    # Nearly half of the finger is still over the key when its middle has come to the next one; then the key begins to rise.
-    rises = result.release[:-1] - HALF_RISE
-    assert (rises > result.strike[1:] + 0.2 * 0.04).all()
-    assert (rises < result.strike[1:] + 0.5 * 0.04).all()
+    # The key begins to rise when the finger's other side, 7.5 mm from its middle, has come over the border of two white keys.
+    late = 0.04 * (HALF_WIDTH + EARLY) / Keyboard().white_pitch
+    assert result.release[:-1] == pytest.approx(result.strike[1:] + late + HALF_RISE)
 
 
 def test_no_finger_takes_two_keys_in_a_hurry():
