@@ -22,7 +22,7 @@ _WIDER = 1.07  # beside each other fingers are wider than thick: a capsule's hal
 _BALL = 1.3  # the ball of the thumb stands out from its first bone by more than by half of its thickness
 _JOINT = 1.05  # the same above keys, at a last joint: bent, its skin stands out
 _KNUCKLE = 1.0  # and at a knuckle, of the palm's half thickness
-_RISE = 0.02  # metres behind the black keys' front over which knuckles rise to go over them
+_RISE = 0.01  # metres before and behind the black keys' front over which knuckles rise to go over them
 _TIP = 0.6  # where along a last phalanx its flesh is that thick
 _KEYS = 2.0  # how much harder keys are than skin
 _WRIST = 6  # degrees of freedom that come first: the hand's place and turns
@@ -85,7 +85,7 @@ class Collisions:
         place, radius = posed.joints, self.joint
         short = place[..., 2] - radius - _FREE
         # Knuckles of the long fingers go over black keys.
-        short[..., 1:, 0] -= BLACK_HEIGHT * np.clip((place[..., 1:, 0, 1] - BLACK_FRONT) / _RISE, 0.0, 1.0)
+        short[..., 1:, 0] -= BLACK_HEIGHT * np.clip(0.5 + 0.5 * (place[..., 1:, 0, 1] - BLACK_FRONT) / _RISE, 0.0, 1.0)
         which = np.nonzero((short < 0.0) & (place[..., 1] > -radius))
         if not len(which[0]):
             return

@@ -20,10 +20,11 @@ from s2c_blender.wire.notes import Fingering, Score
 from . import enslaving, fingertips, wrist_path
 from .manner import Manner
 from .posture import Posture, playing_posture
-from .targets import Targets
+from .targets import Targets, black_top
 
 Array = NDArray[np.float64]
 
+_FLAT = 0.1  # flexion (radians) of a knuckle up to which it stretches to hold its finger over the black keys
 _NEIGHBOURHOOD = 3.0  # seconds beyond which notes do not change what a finger does
 
 
@@ -150,6 +151,7 @@ class Plan:
             prior[..., [columns.start + joint for columns in anatomy.FINGER_DOFS]] += turn
         over = wrist_path.raised_over(self.close[frames], self.upper[frames])
         fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2], over, freedom)
+        _hold_over_black(prior, targets, self.posture)
         return prior[wanted - first :], targets.take(np.arange(wanted - first, take.frames))
 
     def _from(self, first: int) -> int:
@@ -158,3 +160,17 @@ class Plan:
         touches = [part.strokes.touch[(part.strokes.touch < time + 0.1) & (part.strokes.up > time)] for part in self.hands]
         earliest = min((float(touch.min()) for touch in touches if len(touch)), default=time)
         return min(first, max(int((earliest - self.setting.take.start) * self.rate) - 2, 0))
+
+
+def _hold_over_black(prior: Array, targets: Targets, posture: Posture) -> None:
+    """Idle long fingers among the black keys are held above them by their knuckles, where they would be too low.
+
+    From a finger that is too low the solve finds two ways up, to bend it and to stretch it, and takes long to choose.
+    """
+    tips = posture.fingertips(prior)
+    wanted = targets.height + targets.over_black * black_top(tips[..., 1])
+    short = np.where((targets.clearance > 0.0) & (targets.over_black > 0.0), np.maximum(wanted - tips[..., 2], 0.0), 0.0)
+    for finger, columns in enumerate(anatomy.FINGER_DOFS[1:], 1):
+        knuckle = columns.start + 1
+        turn = short[..., finger] / posture.gain[:, finger, 2, knuckle]
+        prior[..., knuckle] = np.clip(prior[..., knuckle] + turn, np.minimum(prior[..., knuckle], _FLAT), None)

@@ -45,10 +45,16 @@ _LEAST_CURL, _MOST_CURL = -22.0, 22.0
 
 @dataclass(frozen=True)
 class Posture:
-    """dofs: (H, D) with the wrist at x = y = 0 and the fingertips' lowest points at z = 0; reach: (H, 5, 3) those points."""
+    """dofs: (H, D) with the wrist at x = y = 0 and the fingertips' lowest points at z = 0; reach: (H, 5, 3) those points, and
+    gain: (H, 5, 3, D) how each degree of freedom moves them."""
 
     dofs: Array
     reach: Array
+    gain: Array
+
+    def fingertips(self, dofs: Array) -> Array:
+        """The lowest points (F, H, 5, 3) of fingertips in poses (F, H, D) not far from this one, to first order."""
+        return self.reach + (self.gain @ (dofs - self.dofs)[:, :, None, :, None])[..., 0]
 
 
 def playing_posture(skeleton: HandSkeleton, *, curl: float = 0.0) -> Posture:
@@ -73,8 +79,8 @@ def _level(skeleton: HandSkeleton, curl: float) -> Posture:
             gain = slope[:, :, finger, lever]
             step = -gain * (bottom[:, :, finger, 2] / (np.sum(gain * gain, axis=-1) + 1e-6))[..., None]
             dofs[..., lever] += np.clip(step, -0.2, 0.2)
-    bottom, _ = _bottoms(skeleton, dofs)
-    return Posture(dofs[0], bottom[0])
+    bottom, posed = _bottoms(skeleton, dofs)
+    return Posture(dofs[0], bottom[0], kinematics.jacobian(posed, bottom)[0])
 
 
 def _bottoms(skeleton: HandSkeleton, dofs: Array) -> tuple[Array, kinematics.Posed]:

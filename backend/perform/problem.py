@@ -15,18 +15,16 @@ from numpy.typing import NDArray
 
 from s2c_blender.motion import anatomy
 from s2c_blender.motion.skeleton import HandSkeleton
-from s2c_blender.wire.keyboard import BLACK_HEIGHT
 
 from . import block_solver, kinematics
 from .collisions import Collisions
 from .key_walls import KeyWalls, own_keys
 from .normal_equations import Softness
-from .targets import Targets
+from .targets import Targets, black_steepness, black_top
 
 Array = NDArray[np.float64]
 
 _PIN = 1e12  # weight of a frame that is to stay as it is
-_BLACK_RISE = (0.036, 0.056)  # y over which the tops of the black keys begin to count: wide, for a steep edge makes steps swing
 
 
 def _per_dof(place: float, height: float, turn: float, thumb: tuple[float, ...], finger: tuple[float, ...]) -> Array:
@@ -190,22 +188,21 @@ class Problem:
         """Weighted rows (N, H, 15, D) and residuals of contact and clearance; no wish counts for more than a standard deviation of
         `loosest` metres allows. settled: whether fingers should have found their keys by now."""
         wish = self.targets
-        top = (wish.over_black[..., None] * BLACK_HEIGHT).astype(np.float32)
-        bottom, flanks = kinematics.lowest(self.skeleton, posed, lambda y: top * _smooth_step(y, _BLACK_RISE))
+        over = wish.over_black[..., None].astype(np.float32)
+        bottom, flanks = kinematics.lowest(self.skeleton, posed, lambda y: over * black_top(y))
         jacobian = kinematics.jacobian(posed, bottom)
         y, z = bottom[..., 1], bottom[..., 2]
-        among, steepness = _smooth_step(y, _BLACK_RISE), _steepness(y, _BLACK_RISE)
-        black_top = BLACK_HEIGHT * among
+        top = black_top(y)
         off_x = _off_sideways(wish, bottom, flanks)
         off_y = y - np.clip(y, wish.y_low, wish.y_high)
         # A finger that may touch may do so on its own key only; one that has got to another goes over what is between.
         astray = np.maximum(bottom[..., 0] - wish.x_high, wish.x_low - bottom[..., 0]) > self.settings.on_key
         height = wish.height + wish.tilt * y
         if settled:
-            height = np.where(astray & np.isinf(wish.clearance), np.maximum(height, black_top), height)
-        off_z = z - (height + wish.over_black * black_top)
+            height = np.where(astray & np.isinf(wish.clearance), np.maximum(height, top), height)
+        off_z = z - (height + wish.over_black * top)
         clearance = np.where(astray, np.maximum(wish.clearance, 0.0), wish.clearance)
-        short = np.minimum(z - (clearance + black_top), 0.0)
+        short = np.minimum(z - (clearance + top), 0.0)
         clear_weight = np.where(short < 0.0, max(self.settings.clearance, loosest) ** -2, 0.0)
         residuals = np.stack([off_x, off_y, off_z], axis=-1)
         presses = np.isinf(wish.clearance)
@@ -220,7 +217,7 @@ class Problem:
         both = weight[..., 2] + clear_weight
         residuals[..., 2] = (weight[..., 2] * off_z + clear_weight * short) / both
         # Without the tilt of a pressed key: a finger that something holds up would slide in for it.
-        rise = (weight[..., 2] * wish.over_black + clear_weight) / both * BLACK_HEIGHT * steepness
+        rise = (weight[..., 2] * wish.over_black + clear_weight) / both * black_steepness(y)
         jacobian[..., 2, :] -= rise[..., None] * jacobian[..., 1, :]
         weight[..., 2] = both
         weight = np.sqrt(weight)
@@ -237,17 +234,3 @@ def _off_sideways(wish: Targets, bottom: Array, flanks: kinematics.Flanks) -> Ar
     before = np.minimum(np.minimum(left - wish.x_low, flanks.inner_left - wish.tail_low), 0.0)
     share = np.where((beyond > 0.0) & (before < 0.0), 0.5, 1.0)
     return np.multiply(share, beyond + before)
-
-
-def _smooth_step(values: Array, between: tuple[float, float]) -> Array:
-    """A step from 0 to 1 between two values, in the values' precision."""
-    begin, end = between
-    u = np.clip((values - values.dtype.type(begin)) * values.dtype.type(1.0 / (end - begin)), 0, 1)
-    return u * u * (3 - 2 * u)
-
-
-def _steepness(values: Array, between: tuple[float, float]) -> Array:
-    """Its derivative."""
-    begin, end = between
-    u = np.clip((values - begin) / (end - begin), 0.0, 1.0)
-    return 6.0 * u * (1.0 - u) / (end - begin)

@@ -7,9 +7,25 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from s2c_blender.wire.keyboard import KEY_COUNT, Keyboard
+from s2c_blender.wire.keyboard import BLACK_HEIGHT, KEY_COUNT, Keyboard
 
 Array = NDArray[np.float64]
+
+_BLACK_RISE = (0.036, 0.056)  # y over which the tops of the black keys begin to count: wide, for a steep edge makes steps swing
+
+
+def black_top(y: Array) -> Array:
+    """Metres above the white keys up to which the tops of black keys count at depth y, in y's precision."""
+    begin, end = _BLACK_RISE
+    u = np.clip((y - y.dtype.type(begin)) * y.dtype.type(1.0 / (end - begin)), 0, 1)
+    return u * u * (3 - 2 * u) * y.dtype.type(BLACK_HEIGHT)
+
+
+def black_steepness(y: Array) -> Array:
+    """Its derivative."""
+    begin, end = _BLACK_RISE
+    u = np.clip((y - begin) / (end - begin), 0.0, 1.0)
+    return BLACK_HEIGHT * 6.0 * u * (1.0 - u) / (end - begin)
 
 
 @dataclass(frozen=True)
@@ -19,7 +35,7 @@ class Targets:
     `pressed` (F, 88) is each key's share of its travel. `upper` (F,): which hand goes over the other,
     1 the right, -1 the left.
 
-    The lowest skin point should be at  height + tilt * y + over_black * (height of black keys, where y is among them).
+    The lowest skin point should be at  height + tilt * y + over_black * black_top(y).
     `clearance`: it should stay at least that far above the keys' tops; -inf where the finger may touch.
     y should lie between `y_low` and `y_high`; the fingertip's flanks between `x_low` and `x_high`, what of them is among the black
     keys between `tail_low` and `tail_high`. `on_top`: 1 where x means the lowest point (black keys), not the flanks.

@@ -12,7 +12,7 @@ from backend.perform.planner import Plan, Setting, Take
 from backend.perform.posture import playing_posture
 from s2c_blender.motion.key_motion import key_motion
 from s2c_blender.wire.hands import HandSide
-from s2c_blender.wire.keyboard import LET_OFF, LOWEST, Keyboard
+from s2c_blender.wire.keyboard import BLACK_HEIGHT, LET_OFF, LOWEST, Keyboard
 from s2c_blender.wire.notes import Fingering, NoteEvent, Score
 from tests.skeletons import plain_skeleton
 
@@ -113,3 +113,14 @@ def test_in_a_run_no_finger_is_higher_than_its_lift_though_its_hand_was() -> Non
         watched = (times > note.onset - 2.0 * tone) & (times < note.onset)
         highest = times[watched][np.argmax(targets.height[watched, RIGHT, finger - 1])]
         assert 0.7 <= (note.onset - highest) / tone <= 1.3
+
+
+def test_fingers_hover_over_the_black_keys_among_which_they_stand() -> None:
+    held = [(NoteEvent(0.5, 3.0, pitch, 70, RIGHT), finger) for pitch, finger in ((61, 1), (73, 5))]
+    plan = _plan(*held)
+    prior, targets = plan.section(0, plan.frames)
+    frames = slice(round(1.8 * 60), round(3.8 * 60))  # from 0.8 to 2.8 s
+    reached, _ = lowest(plan.setting.skeleton, pose(plan.setting.skeleton, prior[frames]))
+    tips, wanted = reached[:, RIGHT, 1:4], targets.height[frames, RIGHT, 1:4] + BLACK_HEIGHT
+    assert (tips[..., 1] > 0.058).all()  # they do stand there
+    assert (tips[..., 2] > wanted - 0.003).all()
