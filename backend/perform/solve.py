@@ -129,12 +129,15 @@ def solve_in_parts(
 
 def _batches(frames: int, rate: float, settings: SolveSettings) -> Iterator[_Batch]:
     """A short window by itself, so that there is something to show early, and then batches of whole windows."""
-    core = max(min(round(settings.window * rate), frames), 2)
-    start = frames if core == frames else round(settings.first_window * rate)
+    longest = max(round(settings.window * rate), 2)
+    start = frames if frames <= longest else round(settings.first_window * rate)
     yield _Batch(0, start, 1)
-    for size in _sizes(-(-(frames - start) // core), settings.batch):
+    windows = -(-(frames - start) // longest)
+    for size in _sizes(windows, settings.batch):
+        core = -(-(frames - start) // windows)
         yield _Batch(start, core, size)
         start += size * core
+        windows -= size
 
 
 def _sizes(windows: int, most: int) -> list[int]:
