@@ -24,6 +24,7 @@ from .targets import Targets, black_top
 
 Array = NDArray[np.float64]
 
+_NO_GAIN = 0.001  # metres for each radian: a finger that a character lacks has no length
 _FLAT = 0.1  # flexion (radians) of a knuckle up to which it stretches to hold its finger over the black keys
 _NEIGHBOURHOOD = 3.0  # seconds beyond which notes do not change what a finger does
 
@@ -172,5 +173,6 @@ def _hold_over_black(prior: Array, targets: Targets, posture: Posture) -> None:
     short = np.where((targets.clearance > 0.0) & (targets.over_black > 0.0), np.maximum(wanted - tips[..., 2], 0.0), 0.0)
     for finger, columns in enumerate(anatomy.FINGER_DOFS[1:], 1):
         knuckle = columns.start + 1
-        turn = short[..., finger] / posture.gain[:, finger, 2, knuckle]
+        gain = posture.gain[:, finger, 2, knuckle]
+        turn = short[..., finger] * gain / (gain**2 + _NO_GAIN**2)
         prior[..., knuckle] = np.clip(prior[..., knuckle] + turn, np.minimum(prior[..., knuckle], _FLAT), None)
