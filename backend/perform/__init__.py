@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2c_blender.motion import rotation
-from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig, skeleton_of
+from s2c_blender.motion.hand_rig import own_skeleton, skeleton_of
 from s2c_blender.motion.key_motion import key_motion
 from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.clip import Clip, hand_rate
@@ -66,7 +66,7 @@ def perform(
     seconds, then some tens of seconds at a time. They are the clip's own arrays: copy what has to outlive a change.
     """
     settings = settings or Settings()
-    skeleton = hand_skeleton(load_hand_rig(), span=settings.hand_size)
+    skeleton = own_skeleton(settings.hand_size)
     motion = None if prior is None else Motion(prior, skeleton)
     fingering, laid = _fingers(score, settings, skeleton, motion=motion, report=report, cancelled=cancelled)
     return _move(score, fingering, skeleton, settings, laid=laid, listener=(report, cancelled, preview))

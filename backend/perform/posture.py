@@ -41,6 +41,7 @@ _CURL_SHARES = {
 _REACH = 0.1534  # metres from wrist to middle fingertip of the usual hand: larger ones curve, smaller ones stretch, towards it
 _CURL_PER_METRE = 700.0  # degrees
 _LEAST_CURL, _MOST_CURL = -22.0, 22.0
+_LEVEL = 1e-5  # metres: fingertips are on one level
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ def _level(skeleton: HandSkeleton, curl: float) -> Posture:
     dofs[..., 2] -= bottom[..., 1:4, 2].mean(axis=-1)
     for _ in range(12):  # bring each finger to z = 0 by its first joint
         bottom, posed = _bottoms(skeleton, dofs)
+        if np.abs(bottom[..., 2]).max() < _LEVEL:
+            break
         slope = kinematics.jacobian(posed, bottom)[..., 2, :]
         for finger, columns in enumerate(anatomy.FINGER_DOFS):
             lever = slice(columns.start, columns.start + 2) if finger == 0 else slice(columns.start + 1, columns.start + 2)

@@ -29,8 +29,9 @@ from .targets import Targets
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-AROUND = 3.0  # seconds before the first and after the last change that are solved again,
-FADE = 1.0  # of which the outer ones lead over to what was there
+AROUND = 1.75  # seconds before the first and after the last change that are solved again: beyond 1.25 s no wrist's path differs,
+_FADE = 0.5  # and the outer ones lead over to what was there
+_APART = 0.28  # metres between wrists from which on hands take no notice of each other
 CONTEXT = 5.0  # seconds farther out that the planner knows of
 _STYLE, _SEED = 0.5, 0  # of clips that do not say
 
@@ -40,7 +41,8 @@ Changes = Mapping[int, tuple[HandSide, int]]
 def reassign(clip: Clip, changes: Changes) -> Clip:
     """The take with other fingers. changes: note's index in the score to (hand, finger 1-5). All other notes keep theirs.
 
-    Frames farther than AROUND seconds from what changes are the same bit for bit.
+    Frames farther than AROUND seconds from what changes are the same bit for bit; and so is a hand that plays nothing otherwise, if
+    the other one does not come near it.
     Raises PianoHandsError('no-note', 'bad-finger', 'not-played', 'finger-taken', 'out-of-reach', 'other-skeleton').
     """
     if clip.hands is None and clip.skeleton != OWN_HANDS:
@@ -64,8 +66,10 @@ def reassign(clip: Clip, changes: Changes) -> Clip:
     )
     for index in changes:
         _check_possible(result, index)
-    for begin, end in _merged([_retime(clip, result, index) for index in changes]):
-        _resolve(result, skeleton, begin, end)
+    spans = _merged([_retime(clip, result, index) for index in changes])
+    concerned = _hands_concerned(clip.fingering, fingering)
+    for begin, end in spans:
+        _resolve(result, skeleton, begin, end, concerned)
     return result
 
 
@@ -142,6 +146,12 @@ def excerpt(clip: Clip, chosen: Index) -> tuple[Score, Fingering]:
     return Score(notes), Fingering(*(getattr(clip.fingering, name)[chosen] for name in _COLUMNS))
 
 
+def _hands_concerned(old: Fingering, new: Fingering) -> NDArray[np.bool_]:
+    """(H,) which hands play anything otherwise."""
+    other = np.any([getattr(old, name) != getattr(new, name) for name in _COLUMNS], axis=0) & old.played
+    return np.isin(list(HandSide), [old.hand[other], new.hand[other]])
+
+
 def _merged(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Spans of time whose surroundings meet, made one."""
     result: list[tuple[float, float]] = []
@@ -164,8 +174,8 @@ class _Middle:
         return self.plan.section(self.first + first, self.first + last)
 
 
-def _resolve(clip: Clip, skeleton: HandSkeleton, begin: float, end: float) -> None:
-    """Solves again what lies around two moments, in place."""
+def _resolve(clip: Clip, skeleton: HandSkeleton, begin: float, end: float, concerned: NDArray[np.bool_]) -> None:
+    """Solves again what lies around two moments, in place. concerned: (H,) hands that must move otherwise."""
     count, rate = len(clip.rotation), clip.rate
     first = max(int(np.ceil((begin - AROUND - clip.start) * rate)), 0)
     last = min(int((end + AROUND - clip.start) * rate) + 1, count)
@@ -177,23 +187,25 @@ def _resolve(clip: Clip, skeleton: HandSkeleton, begin: float, end: float) -> No
     laid = as_it_lies(clip, skeleton)
     near = plan if laid is None else NearMotion(plan, laid)
     dofs = solve.solve(skeleton, _Middle(near, first - known[0], last - first))
-    share = fade(first, last, count, round(FADE * rate))
-    blend_in(clip, first, kinematics.to_rotations(skeleton, dofs), dofs[..., :3], share)
+    places = dofs[..., :3]
+    closest = min(np.linalg.norm(each[:, 0] - each[:, 1], axis=-1).min() for each in (places, clip.translation[first:last]))
+    share = fade(first, last, count, round(_FADE * rate))[:, None] * (concerned | (closest < _APART))
+    blend_in(clip, first, kinematics.to_rotations(skeleton, dofs), places, share)
 
 
 def blend_in(clip: Clip, first: int, turns: NDArray[np.floating], places: NDArray[np.floating], share: Array) -> None:
-    """Changes the clip's frames from `first` on: `share` (F,) of new rotations (F, H, 16, 4) and places (F, H, 3), the rest as it
-    was. Where the share is 0 it stays bit for bit.
+    """Changes the clip's frames from `first` on: `share` (F, H) of new rotations (F, H, 16, 4) and places (F, H, 3), the rest as
+    it was. Where the share is 0 it stays bit for bit.
     """
     frames = slice(first, first + len(share))
     old = clip.rotation[frames].astype(np.float64)
     turns = turns.astype(np.float64) * np.where(np.sum(turns * old, axis=-1, keepdims=True) < 0.0, -1.0, 1.0)
-    turns = old + share[:, None, None, None] * (turns - old)
+    turns = old + share[..., None, None] * (turns - old)
     turns /= np.linalg.norm(turns, axis=-1, keepdims=True)
     before = clip.translation[frames].astype(np.float64)
     changed = share > 0.0
     clip.rotation[frames][changed] = turns[changed]
-    clip.translation[frames][changed] = (before + share[:, None, None] * (places - before))[changed]
+    clip.translation[frames][changed] = (before + share[..., None] * (places - before))[changed]
 
 
 def notes_near(clip: Clip, begin: float, end: float) -> Index:

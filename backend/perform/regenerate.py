@@ -22,13 +22,14 @@ from .manner import manner
 from .motion import Motion
 from .near_motion import NearMotion
 from .planner import Plan, Setting, Take
-from .reassign import CONTEXT, FADE, blend_in, excerpt, fade, notes_near
+from .reassign import CONTEXT, blend_in, excerpt, fade, notes_near
 from .registration import HandFit, Laid, register
 from .targets import Targets
 
 Array = NDArray[np.float64]
 
 SHORTEST = 1.0  # seconds
+_FADE = 1.0  # seconds over which new bars lead over to old ones
 _SEAM = 0.25  # seconds over which what rounding leaves of a difference fades
 
 
@@ -55,8 +56,9 @@ def regenerate(
     else:
         raise PianoHandsError("no-notes", "This take knows no notes, and the planner moves hands by notes.", "Choose S2C.")
     wide = not clip.score.notes or settings.on_keys < 1.0
-    length = FADE if wide else _SEAM
-    blend_in(result, first, *made, fade(first, last, len(clip.rotation), _within(length, first, last, clip.rate)))
+    length = _FADE if wide else _SEAM
+    share = fade(first, last, len(clip.rotation), _within(length, first, last, clip.rate))
+    blend_in(result, first, *made, np.stack([share, share], axis=-1))
     how = {"begin": between[0], "end": between[1], "seed": settings.seed, "prior": "planner" if prior is None else "s2c"}
     return replace(result, made=clip.made | {"again": [*clip.made.get("again", []), how]})
 
@@ -117,7 +119,7 @@ def _solve(
         near = NearMotion(plan, Laid(motion, fits, fingering.hand, np.zeros((len(score.notes), 5))))
     before, there = (values[first:last].astype(float) for values in (clip.rotation, clip.translation))
     old: Array = np.concatenate([there, kinematics.from_rotations(skeleton, before)], axis=-1)
-    share = fade(first, last, count, _within(FADE, first, last, rate))
+    share = fade(first, last, count, _within(_FADE, first, last, rate))
     edged = _Edged(near or plan, first - known[0], old, share)
     dofs = solve.solve(skeleton, edged, report=report, cancelled=cancelled)
     turns, places = kinematics.to_rotations(skeleton, dofs).astype(np.float32), dofs[..., :3].astype(np.float32)

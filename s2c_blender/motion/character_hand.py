@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..wire.hands import FINGER_JOINTS, JOINTS, HandSide
 from .bone_map import TIPS, BoneMap, Rig, RigBone, ancestors
 from .finger_ends import BEHIND, PADS, SKIN, extreme_points, finger_frame, spread_points
-from .hand_rig import hand_skeleton, load_hand_rig
+from .hand_rig import own_skeleton
 from .skeleton import HandSkeleton
 
 Array = NDArray[np.float64]
@@ -75,7 +75,7 @@ class _Side:
 
 def character_hands(bone_map: BoneMap, rig: Rig, skins: Sequence[SideSkin | None], *, name: str) -> CharacterHands:
     """`rig` in metres, whatever the armature's own unit. Both hands must be playable (`BoneMap.complete`)."""
-    model = hand_skeleton(load_hand_rig())
+    model = own_skeleton()
     sides = [_side(bone_map, rig, model, HandSide(side), skin) for side, skin in enumerate(skins)]
 
     def both(part: str) -> Array:

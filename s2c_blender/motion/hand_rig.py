@@ -5,7 +5,7 @@ The file holds a right hand (format: rigs/FORMAT.md); the left one is its mirror
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -105,10 +105,16 @@ def hand_skeleton(rig: HandRig, *, span: float = 0.22) -> HandSkeleton:
     ).scaled(span / rig.span)
 
 
+@lru_cache(maxsize=8)
+def own_skeleton(span: float = 0.22) -> HandSkeleton:
+    """Our own hands, read once for each span. Raises PianoHandsError('bad-rig')."""
+    return hand_skeleton(load_hand_rig(), span=span)
+
+
 def skeleton_of(clip: Clip) -> HandSkeleton:
     """The hands that a clip was solved on. Raises PianoHandsError('bad-clip')."""
     if clip.hands is None:
-        return hand_skeleton(load_hand_rig(), span=clip.hand_size)
+        return own_skeleton(clip.hand_size)
     try:
         return HandSkeleton.from_arrays(clip.skeleton, clip.hands)
     except (ValueError, KeyError) as error:

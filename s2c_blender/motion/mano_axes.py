@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..wire.hands import FINGER_JOINTS, JOINTS, HandSide
 from . import rotation
-from .hand_rig import hand_skeleton, load_hand_rig
+from .hand_rig import own_skeleton
 
 Array = NDArray[np.floating]
 
@@ -33,7 +33,7 @@ _RELAXED_THUMB = (0.15, 0.10, 0.20)
 
 def relaxed_pose() -> Array:
     """(16, 3) rotation vectors in MANO's axes: our own hand's finger joints, bent a little about the axes they flex about."""
-    flexion = hand_skeleton(load_hand_rig()).flexion[HandSide.RIGHT] @ REST
+    flexion = own_skeleton().flexion[HandSide.RIGHT] @ REST
     pose = np.zeros((len(JOINTS), 3))
     for finger, joints in enumerate(FINGER_JOINTS):
         curl = _RELAXED_THUMB if finger == 0 else _RELAXED_CURL

@@ -98,7 +98,7 @@ def replace_span(curve: bpy.types.FCurve, keys: Keys, *, beside: float = 0.0) ->
     first, last = keys.frames[0], keys.frames[-1]
     inside = np.flatnonzero((frames > first - _NEAR) & (frames < last + _NEAR))
     if len(inside) == len(keys.frames) and np.abs(frames[inside] - keys.frames).max() < _NEAR:
-        _change_values(curve, inside, keys.values)
+        _change_values(curve, inside, frames[inside], keys.values)
         return
     points = Points.of(curve)
     edges = [edge for edge in (first - beside, last + beside) if beside and frames[0] < edge < frames[-1]]
@@ -109,10 +109,11 @@ def replace_span(curve: bpy.types.FCurve, keys: Keys, *, beside: float = 0.0) ->
     _with_keys(_with_keys(points.take(outside), keys), held).write(curve)
 
 
-def _change_values(curve: bpy.types.FCurve, which: NDArray[np.intp], values: NDArray[np.floating]) -> None:
-    """Other values for keys that are there, which become linear: many times faster than to write all keys."""
+def _change_values(
+    curve: bpy.types.FCurve, which: NDArray[np.intp], frames: NDArray[np.float32], values: NDArray[np.floating]
+) -> None:
+    """Other values for the keys at these frames, which become linear: many times faster than to write all keys."""
     points = curve.keyframe_points
-    frames = _column(curve, "co")[which, 0]
     for name in _PLACES:
         column = _column(curve, name)
         column[which, 0], column[which, 1] = frames, values

@@ -31,12 +31,13 @@ def put_changes(scene: bpy.types.Scene, before: Clip, after: Clip, path: Path) -
     (`play_on.put_changes`).
     """
     scene[TAKE] = str(path)
-    changed = np.flatnonzero(differing(before, after).any(axis=1))
-    if len(changed) and after.hands is None:
-        span = slice(int(changed[0]), int(changed[-1]) + 1)
+    if after.hands is None:
+        changed = differing(before, after)
         for thing in scene.objects:
             if thing.type == "ARMATURE" and HAND in thing and is_ours(thing):
-                _put_on_hand(scene, thing, after, span)
+                frames = np.flatnonzero(changed[:, side_of(thing)])
+                if len(frames):
+                    _put_on_hand(scene, thing, after, slice(int(frames[0]), int(frames[-1]) + 1))
     _put_on_keys(scene, key_motion(before.score, before.fingering), after)
 
 

@@ -63,7 +63,7 @@ class Clip:
         """Write the .npz under a temporary name, then rename it. Raises PianoHandsError('write-failed')."""
         temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
-            with open(temporary, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            with open(temporary, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
                 for name, array in _to_arrays(self).items():
                     write_array(archive, name, array)
             os.replace(temporary, path)

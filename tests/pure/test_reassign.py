@@ -2,6 +2,7 @@
 """Another finger for a note: what changes, what stays, and what is refused."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,14 @@ def test_all_that_is_far_from_the_note_stays_bit_for_bit(clip: Clip, changed: Cl
         (changed.fingering.release != clip.fingering.release) | (changed.fingering.strike != clip.fingering.strike)
     )
     assert all(abs(clip.score.notes[i].onset - event.onset) < AROUND for i in moved)
+
+
+def test_the_other_hand_stays_bit_for_bit_unless_it_is_near(clip: Clip, changed: Clip, note: int) -> None:
+    np.testing.assert_array_equal(changed.rotation[:, LEFT], clip.rotation[:, LEFT])
+    np.testing.assert_array_equal(changed.translation[:, LEFT], clip.translation[:, LEFT])
+    near = replace(clip, translation=clip.translation + np.array([[[0.0, 0.0, 0.0], [0.1, 0.0, 0.0]]], dtype=np.float32))
+    both = reassign(near, {note: (RIGHT, _other_finger(clip, note))})
+    assert (both.rotation[:, LEFT] != clip.rotation[:, LEFT]).any()
 
 
 def test_it_takes_about_half_a_second(clip: Clip, note: int) -> None:
