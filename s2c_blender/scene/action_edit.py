@@ -13,6 +13,7 @@ from .marks import is_ours
 
 _LINEAR, _FREE = 1, 0  # values of Keyframe.interpolation and of Keyframe.handle_left_type
 _NEAR = 0.01  # of a frame: two keys that are one
+_FEW = 8  # times as many keys in a curve as are to change, from which on they are changed one by one
 
 
 @dataclass
@@ -112,12 +113,16 @@ def replace_span(curve: bpy.types.FCurve, keys: Keys, *, beside: float = 0.0) ->
 def _change_values(
     curve: bpy.types.FCurve, which: NDArray[np.intp], frames: NDArray[np.float32], values: NDArray[np.floating]
 ) -> None:
-    """Other values for the keys at these frames, which become linear: many times faster than to write all keys."""
+    """Other values for the keys `which`, one behind the other, at their frames; they become linear. Faster than to write all."""
     points = curve.keyframe_points
-    for name in _PLACES:
-        column = _column(curve, name)
-        column[which, 0], column[which, 1] = frames, values
-        points.foreach_set(name, column.ravel())
+    if _FEW * len(which) < len(points):
+        for point, *place in zip(points[which[0] : which[-1] + 1], frames.tolist(), values.tolist(), strict=True):
+            point.co = point.handle_left = point.handle_right = place
+    else:
+        for name in _PLACES:
+            column = _column(curve, name)
+            column[which, 0], column[which, 1] = frames, values
+            points.foreach_set(name, column.ravel())
     kinds = _column(curve, "interpolation")
     if (kinds[which] != _LINEAR).any():
         kinds[which] = _LINEAR
