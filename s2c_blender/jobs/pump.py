@@ -16,6 +16,7 @@ from .process import Target
 INTERVAL = 0.1  # seconds between two looks
 LOOP_INTERVAL = 0.02  # without a window, where nothing else waits
 CARRY_INTERVAL = 0.005  # while files travel, a chunk a look
+DRAW_INTERVAL = 1.0  # seconds after which the sidebar is drawn though nothing was heard: it counts down
 
 #: Puts a finished job's clip into the scene; returns False to be asked again at the next look.
 Place = Callable[[Job], bool]
@@ -26,6 +27,7 @@ _job: Job | None = None
 _wanted: tuple[Target, Callable[[], Path]] | None = None  # whom a timer will ask, and where sessions go
 _place: Place | None = None
 _watch: Callable[[Job], None] | None = None
+_drawn = 0.0  # when the sidebar was last asked to be drawn
 _answers: dict[Target, Hello | PianoHandsError] = {}  # what each Python said of itself, or why it said nothing
 
 
@@ -118,16 +120,19 @@ def run_to_end() -> None:
         raise
 
 
-def look() -> None:
-    """Take in what was said since the last look and place a finished clip."""
+def look() -> bool:
+    """Take in what was said since the last look and place a finished clip; returns whether anything is new."""
     if _backend is None:
-        return
-    for event in _backend.poll():
+        return False
+    phase = _job and _job.phase
+    events = _backend.poll()
+    for event in events:
         _note(event)
         if _job is not None:
             _job.hear(event)
     if _job is not None and _job.phase is Phase.READY and _place is not None:
         _put_in_place(_job, _place)
+    return bool(events) or (_job and _job.phase) is not phase
 
 
 def stop() -> None:
@@ -199,9 +204,17 @@ def _ask_wanted() -> None:
 
 
 def _tick() -> float | None:
-    look()
+    global _drawn
+    new, now = look(), time.monotonic()
     if _carrying():
         return CARRY_INTERVAL  # drawn when it is over: a hundred times a second is no use
+    if new or now > _drawn + DRAW_INTERVAL:
+        _drawn = now
+        _draw()
+    return INTERVAL if busy() or _asking() else None
+
+
+def _draw() -> None:
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":  # the sidebar alone: a heavy view need not be drawn ten times a second
@@ -210,4 +223,3 @@ def _tick() -> float | None:
                         region.tag_redraw()
             elif area.type == "PREFERENCES":
                 area.tag_redraw()  # where it is said what a Python can do
-    return INTERVAL if busy() or _asking() else None
