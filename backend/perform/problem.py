@@ -67,7 +67,7 @@ class SolveSettings:
     largest_turn: float = 0.35  # per iteration: the linearisation holds no farther
     damping: float = 1.0  # Levenberg's, as a share of the prior's weights
     first_spread: float = 0.006  # tightest wish of the first iteration (metres),
-    tighten: float = 0.4  # and by how much it tightens from one to the next
+    tighten: float = 0.45  # and by how much it tightens from one to the next
     outlier: float = 0.003  # metres beyond which a wish pulls with constant force;
     outlier_on_key: float = 0.009  # sideways and in front, where a finger presses: what pushes it off its key must not win
     restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done
