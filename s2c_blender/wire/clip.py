@@ -63,6 +63,7 @@ class Clip:
         """Write the .npz under a temporary name, then rename it. Raises PianoHandsError('write-failed')."""
         temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
+            # Poses are packed quickly: they hardly get smaller.
             with open(temporary, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
                 for name, array in _to_arrays(self).items():
                     write_array(archive, name, array)
