@@ -24,6 +24,7 @@ from .targets import Targets, black_top
 
 Array = NDArray[np.float64]
 
+_EVENED = 0.2  # seconds to either side over which that begins and ends
 _NO_GAIN = 0.001  # metres for each radian: a finger that a character lacks has no length
 _FLAT = 0.1  # flexion (radians) of a knuckle up to which it stretches to hold its finger over the black keys
 _NEIGHBOURHOOD = 3.0  # seconds beyond which notes do not change what a finger does
@@ -171,8 +172,17 @@ def _hold_over_black(prior: Array, targets: Targets, posture: Posture) -> None:
     tips = posture.fingertips(prior)
     wanted = targets.height + targets.over_black * black_top(tips[..., 1])
     short = np.where((targets.clearance > 0.0) & (targets.over_black > 0.0), np.maximum(wanted - tips[..., 2], 0.0), 0.0)
+    short = _evened(short, round(_EVENED * targets.rate))
     for finger, columns in enumerate(anatomy.FINGER_DOFS[1:], 1):
         knuckle = columns.start + 1
         gain = posture.gain[:, finger, 2, knuckle]
         turn = short[..., finger] * gain / (gain**2 + _NO_GAIN**2)
         prior[..., knuckle] = np.clip(prior[..., knuckle] + turn, np.minimum(prior[..., knuckle], _FLAT), None)
+
+
+def _evened(values: Array, around: int) -> Array:
+    """Means along axis 0 with up to `around` frames before and after, the nearer ones counting more."""
+    weight = np.hanning(2 * around + 3)[1:-1]
+    weight /= weight.sum()
+    padded = np.pad(values, ((around, around), *((0, 0),) * (values.ndim - 1)), mode="edge")
+    return np.sum([share * padded[place : place + len(values)] for place, share in enumerate(weight)], axis=0)
