@@ -24,9 +24,9 @@ from .targets import Targets, black_top
 
 Array = NDArray[np.float64]
 
-_EVENED = 0.2  # seconds to either side over which that begins and ends
+_FLAT = 0.1  # flexion (radians) of a knuckle up to which it stretches to hold its finger over the black keys,
+_EVENED = 0.2  # and seconds to either side over which that begins and ends
 _NO_GAIN = 0.001  # metres for each radian: a finger that a character lacks has no length
-_FLAT = 0.1  # flexion (radians) of a knuckle up to which it stretches to hold its finger over the black keys
 _NEIGHBOURHOOD = 3.0  # seconds beyond which notes do not change what a finger does
 
 
