@@ -28,8 +28,7 @@ _KEYS = 2.0  # how much harder keys are than skin
 _WRIST = 6  # degrees of freedom that come first: the hand's place and turns
 _FREE = 0.0004  # metres that a last joint stays above the keys' tops
 _NEAR = 0.26  # metres between wrists within which hands can touch
-_OVER = 0.020  # metres by which the hand that goes over counts as higher,
-_BESIDE = 0.012  # and by which hands that are not crossed count as farther apart
+_PASSING = 2  # frames before and after that say, too, on which side of each other hands are
 _IN_ORDER = 0.006  # metres by which neighbouring fingers count as farther apart: they do not change places
 _BETWEEN_FRAMES = 0.5  # of the way to the next frame is kept free, too, so that what passes goes round and not through;
 _HAND_WAY, _FINGER_WAY = 0.008, 0.003  # metres, at most, between hands and between fingers of one
@@ -72,12 +71,12 @@ class Collisions:
         sideways = np.einsum("hfpi,hfi->hfp", skeleton.pads, skeleton.flexion[:, chains[:, 2]])
         self.half_width, self.thick = 0.5 * np.ptp(sideways, axis=-1), self.radius[:, 2:15:3]  # (H, 5) of last phalanges
 
-    def add(self, posed: kinematics.Posed, free: NDArray[np.bool_], upper: Array, system: System) -> None:
-        """Add normal equations of all overlaps. free (N, H, 5): fingers that press no key; upper (N,): see `Targets`."""
+    def add(self, posed: kinematics.Posed, free: NDArray[np.bool_], system: System) -> None:
+        """Add normal equations of all overlaps. free (N, H, 5): fingers that press no key."""
         ends = self._ends(posed)
         self._above_keys(posed, system)
         self._within(posed, ends, system)
-        self._between(posed, ends, free, upper, system)
+        self._between(posed, ends, free, system)
 
     def _above_keys(self, posed: kinematics.Posed, system: System) -> None:
         """Joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses neighbours, and a
@@ -155,9 +154,7 @@ class Collisions:
         rows -= self._rows(posed, (frame, hand, _SECOND[pair]), there, direction)
         self.soft.add(system, (frame, hand), rows, overlap[short])
 
-    def _between(
-        self, posed: kinematics.Posed, ends: tuple[Array, Array], free: NDArray[np.bool_], upper: Array, system: System
-    ) -> None:
+    def _between(self, posed: kinematics.Posed, ends: tuple[Array, Array], free: NDArray[np.bool_], system: System) -> None:
         """The other hand counts as standing still; each gives way by half."""
         wrists = posed.wrist[:, HandSide.RIGHT] - posed.wrist[:, HandSide.LEFT]
         close = np.flatnonzero(np.linalg.norm(wrists, axis=-1) < _NEAR)
@@ -170,8 +167,8 @@ class Collisions:
         apart = np.sum(here**2, axis=-1)[:, :, None] + np.sum(there**2, axis=-1)[:, None] - 2.0 * here @ np.swapaxes(there, -1, -2)
         near = apart < (allowed + reach + _HAND_WAY) ** 2
         which, first, second = np.nonzero(near)
-        here, there = closest_points((right[which, first], right_end[which, first]), (left[which, second], left_end[which, second]))
         frame = close[which]
+        here, there = _nearest(ends, frame, first, second)
         sides = ((HandSide.RIGHT, first), (HandSide.LEFT, second))
         idle = [(_LINK[capsule] != _PALM) & free[frame, side, _FINGER[capsule]] for side, capsule in sides]
         strike = [(_LINK[capsule] != _PALM) & ~alone for (_, capsule), alone in zip(sides, idle, strict=True)]
@@ -187,10 +184,9 @@ class Collisions:
         frame, first, second = frame[short], first[short], second[short]
         here, there, overlap = here[short], there[short], overlap[short]
         idle = [alone[short] for alone in idle]
-        # One hand goes over the other; crossed thumbs go back the way they came.
-        push = here - there
-        push[:, 2] += _OVER * upper[frame]
-        push[:, 0] += np.where(wrists[frame, 0] > 0.0, _BESIDE, -_BESIDE)
+        # What is on the other side a frame later has gone through: the frames around say which way round it should have gone.
+        around = np.clip(frame + np.arange(-_PASSING, _PASSING + 1)[:, None], 0, len(wrists) - 1)
+        push = sum(np.subtract(*_nearest(ends, frame, first, second)) for frame in around)
         _, direction = _unit(push)
         for side, capsule, point, sign in ((HandSide.RIGHT, first, here, 1.0), (HandSide.LEFT, second, there, -1.0)):
             hand = np.full(len(frame), int(side))
@@ -211,6 +207,13 @@ class Collisions:
         frame, hand, capsule = which
         change = kinematics.jacobian_at(posed, (frame, hand, _FINGER[capsule]), point, _LINK[capsule])
         return (direction[:, None] @ change)[:, 0]
+
+
+def _nearest(ends: tuple[Array, Array], frame: Index, first: Index, second: Index) -> tuple[Array, Array]:
+    """Points (M, 3) on the right hand's capsules `first` and the left hand's `second` that are nearest to each other."""
+    right, left = ((frame, side, capsule) for side, capsule in ((HandSide.RIGHT, first), (HandSide.LEFT, second)))
+    begin, end = ends
+    return closest_points((begin[right], end[right]), (begin[left], end[left]))
 
 
 def _from_black(place: Array, middle: Array, half: float) -> tuple[Array, Array]:

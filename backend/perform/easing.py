@@ -25,3 +25,11 @@ def ease(u: Array) -> Array:
     """Minimum-jerk step from 0 to 1 (Flash & Hogan 1985)."""
     u = np.clip(u, 0.0, 1.0)
     return u**3 * (10.0 - 15.0 * u + 6.0 * u * u)
+
+
+def evened(values: Array, around: int) -> Array:
+    """Means along axis 0 with up to `around` frames before and after, the nearer ones counting more."""
+    weight = np.hanning(2 * around + 3)[1:-1]
+    weight /= weight.sum()
+    padded = np.pad(values, ((around, around), *((0, 0),) * (values.ndim - 1)), mode="edge")
+    return np.sum([share * padded[place : place + len(values)] for place, share in enumerate(weight)], axis=0)

@@ -18,6 +18,7 @@ from s2c_blender.wire.keyboard import Keyboard
 from s2c_blender.wire.notes import Fingering, Score
 
 from . import enslaving, fingertips, wrist_path
+from .easing import evened
 from .manner import Manner
 from .posture import Posture, playing_posture
 from .targets import Targets, black_top
@@ -131,7 +132,7 @@ class Plan:
         self.wrists = wrist_path.wrist_paths(
             self.hands, self.posture, keyboard=setting.keyboard, take=setting.take, weight=setting.manner.weight, look=look
         )  # (F, H, 6)
-        self.close, self.upper = wrist_path.give_way(self.wrists, rate=self.rate)  # (F,) each
+        self.close, self.raised = wrist_path.give_way(self.wrists, rate=self.rate)  # (F,), (F, H)
 
     def section(self, first: int, last: int) -> tuple[Array, Targets]:
         """Frames first to last: the prior (F, H, D), poses near which the solve stays, and the fingertips' targets."""
@@ -147,12 +148,10 @@ class Plan:
         targets, freedom = fingertips.fingertip_targets(
             hands, self.motion, keyboard=setting.keyboard, take=take, lift=setting.manner.lift
         )
-        targets.upper[:] = self.upper[frames]
         turns = enslaving.follow_neighbours(targets, freedom.follows, hover=fingertips.HOVER)
         for joint, turn in enumerate(turns, 1):
             prior[..., [columns.start + joint for columns in anatomy.FINGER_DOFS]] += turn
-        over = wrist_path.raised_over(self.close[frames], self.upper[frames])
-        fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2], over, freedom)
+        fingertips.rise_with_hands(targets, prior[..., 2] - self.posture.dofs[:, 2], self.raised[frames], freedom)
         _hold_over_black(prior, targets, self.posture)
         return prior[wanted - first :], targets.take(np.arange(wanted - first, take.frames))
 
@@ -172,17 +171,9 @@ def _hold_over_black(prior: Array, targets: Targets, posture: Posture) -> None:
     tips = posture.fingertips(prior)
     wanted = targets.height + targets.over_black * black_top(tips[..., 1])
     short = np.where((targets.clearance > 0.0) & (targets.over_black > 0.0), np.maximum(wanted - tips[..., 2], 0.0), 0.0)
-    short = _evened(short, round(_EVENED * targets.rate))
+    short = evened(short, round(_EVENED * targets.rate))
     for finger, columns in enumerate(anatomy.FINGER_DOFS[1:], 1):
         knuckle = columns.start + 1
         gain = posture.gain[:, finger, 2, knuckle]
         turn = short[..., finger] * gain / (gain**2 + _NO_GAIN**2)
         prior[..., knuckle] = np.clip(prior[..., knuckle] + turn, np.minimum(prior[..., knuckle], _FLAT), None)
-
-
-def _evened(values: Array, around: int) -> Array:
-    """Means along axis 0 with up to `around` frames before and after, the nearer ones counting more."""
-    weight = np.hanning(2 * around + 3)[1:-1]
-    weight /= weight.sum()
-    padded = np.pad(values, ((around, around), *((0, 0),) * (values.ndim - 1)), mode="edge")
-    return np.sum([share * padded[place : place + len(values)] for place, share in enumerate(weight)], axis=0)

@@ -151,7 +151,7 @@ class Problem:
         matrix = across @ rows
         slope = (across @ residuals[..., None])[..., 0]
         look()
-        self.collisions.add(posed, self.idle, self.targets.upper, (matrix, slope))
+        self.collisions.add(posed, self.idle, (matrix, slope))
         self.collisions.beside_black(posed, self.targets.keyboard, self.on_black, (matrix, slope))
         look()
         if iteration >= settings.skin_from:

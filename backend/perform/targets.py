@@ -32,8 +32,7 @@ def black_steepness(y: Array) -> Array:
 class Targets:
     """Arrays (F, H, 5): frames, hands, fingers. Metres. A weight is one over a standard deviation squared.
 
-    `pressed` (F, 88) is each key's share of its travel. `upper` (F,): which hand goes over the other,
-    1 the right, -1 the left.
+    `pressed` (F, 88) is each key's share of its travel.
 
     The lowest skin point should be at  height + tilt * y + over_black * black_top(y).
     `clearance`: it should stay at least that far above the keys' tops; -inf where the finger may touch.
@@ -44,7 +43,6 @@ class Targets:
     rate: float
     keyboard: Keyboard
     pressed: Array
-    upper: Array
     height: Array
     tilt: Array
     over_black: Array
@@ -63,8 +61,8 @@ class Targets:
     @staticmethod
     def idle(frames: int, rate: float, keyboard: Keyboard) -> "Targets":
         """No wishes at all."""
-        wishes = {field.name: np.zeros((frames, 2, 5)) for field in fields(Targets)[4:]}
-        return Targets(rate, keyboard, np.zeros((frames, KEY_COUNT)), np.zeros(frames), **wishes)
+        wishes = {field.name: np.zeros((frames, 2, 5)) for field in fields(Targets)[3:]}
+        return Targets(rate, keyboard, np.zeros((frames, KEY_COUNT)), **wishes)
 
     def take(self, index: NDArray[np.intp]) -> "Targets":
         """Frames `index` (any shape S): arrays of shape (*S, H, 5), (*S, 88)."""

@@ -11,7 +11,7 @@ from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import Keyboard
 
 from . import arm, block_solver
-from .easing import ease, hermite
+from .easing import ease, evened, hermite
 from .posture import Posture
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _IDLE_WEIGHT = 1.0 / 0.03**2  # of an idle hand's wish to be out of the other on
 _ROOM, _ROOM_FADE = 0.19, 0.09  # distance of the wrists, sideways, at which hands begin to be in each other's way
 _ROOMY = 0.22  # and to which an idle one makes room
 _OVER_BY = 0.040, 0.050  # metres by which the upper hand goes in (the lower one out as much) and up
+_ROUNDED = 0.25  # seconds over which this begins and ends
 _INWARDS = 0.01  # metres by which a hand is clearly further in
 _CHANGE = 2.0  # seconds of the wrong hand being over that are better than changing places right above each other
 FOLD = np.radians(14)  # of the thumbs
@@ -147,35 +148,21 @@ def _turn_out(side: HandSide, place: Array) -> Array:
 def give_way(wrists: Array, *, rate: float) -> tuple[Array, Array]:
     """Where hands come close, one goes over, the other back. Changes wrists (F, H, 6).
 
-    Returns how close they are (F,), 0 to 1: thumbs should fold in by that share of `FOLD`; and which is the upper one (F,),
-    from 1 (the right hand) to -1 (the left).
+    Returns how close they are (F,), 0 to 1: thumbs should fold in by that share of `FOLD`; and by how many metres each wrist is
+    higher because it goes over the other (F, H).
     """
     between = wrists[:, HandSide.RIGHT, :2] - wrists[:, HandSide.LEFT, :2]
     close = np.clip((_ROOM - np.abs(between[:, 0])) / _ROOM_FADE, 0.0, 1.0)
     if not close.any():
-        return close, np.zeros_like(close)
-    kernel = np.hanning(2 * int(0.25 * rate) + 1)
-    kernel /= kernel.sum()
-
-    def even(values: Array) -> Array:
-        half = len(kernel) // 2
-        return np.convolve(np.pad(values, half, mode="edge"), kernel, mode="valid")
-
-    close = even(_widened(ease(close), len(kernel) // 2))
-    upper = even(_upper(close, even(between[:, 1]), rate))
-    wrists[..., 1] += _OVER_BY[0] * _over(close, upper)
-    wrists[..., 2] += raised_over(close, upper)
-    return close, upper
-
-
-def raised_over(close: Array, upper: Array) -> Array:
-    """(F, H) metres by which a wrist is higher because it goes over the other; close, upper: what `give_way` returned."""
-    return _OVER_BY[1] * np.maximum(_over(close, upper), 0.0)
-
-
-def _over(close: Array, upper: Array) -> Array:
-    """(F, H) how much each hand goes over, from 1 to -1."""
-    return (close * upper)[:, None] * np.where(np.array(HandSide) == HandSide.RIGHT, 1.0, -1.0)
+        return close, np.zeros(wrists.shape[:2])
+    around = round(_ROUNDED * rate)
+    close = evened(_widened(ease(close), around), around)
+    upper = evened(_upper(close, evened(between[:, 1], around), rate), around)
+    over = (close * upper)[:, None] * np.where(np.array(HandSide) == HandSide.RIGHT, 1.0, -1.0)  # (F, H), from 1 to -1
+    raised = _OVER_BY[1] * np.maximum(over, 0.0)
+    wrists[..., 1] += _OVER_BY[0] * over
+    wrists[..., 2] += raised
+    return close, raised
 
 
 def _widened(values: Array, by: int) -> Array:
