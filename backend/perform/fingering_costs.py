@@ -36,7 +36,6 @@ STRETCHES = {
     (3, 4): (0.3, 0.4, 0.6, 2, 3, 6),
 }
 IMPOSSIBLE = 30.0
-_LETS_GO = 0.25  # of the way from the longest practical stretch to the comfortable one: a key that is held is let go
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,7 @@ class CostTables:
     together: (88, 88, 5, 5) two keys held at once. step: (88, 88, 5, 5) from one key to the next in a line.
     shift: (88, 88, 5, 5) from one key to the next where either belongs to a chord, and to the next but one.
     chord: (88, 88, 5, 5) as shift, where fingers 2-5 must not cross.
-    conflict: (88, 88, 5, 5) millimetres by which two fingers cannot strike two keys at once; 0 where they can.
-    overstretch: (88, 88, 5, 5) the same for a key that is held while another is struck: a hand that moves on lets go before its
-      longest stretch.
+    conflict: (88, 88, 5, 5) millimetres by which two fingers cannot hold two keys at once; 0 where they can.
     """
 
     single: Array
@@ -94,7 +91,6 @@ class CostTables:
     shift: Array
     chord: Array
     conflict: Array
-    overstretch: Array
 
 
 @lru_cache(maxsize=8)
@@ -138,14 +134,11 @@ def cost_tables(
 
     # Fingers 4 and 5 get over the thumb in passing, but hold nothing there.
     crowded = np.where((lower == 0) & (upper >= 3), 0.5 * (limits[0] + limits[1]), limits[0]) - towards
-    too_far = far, towards - ((1.0 - _LETS_GO) * limits[5] + _LETS_GO * limits[4])
-    conflict, overstretch = (
-        np.where(other_key, np.where(same_finger, np.abs(distance), np.maximum(np.maximum(beyond, crowded), 0.0)), 0.0)
-        for beyond in too_far
-    )
+    conflict = np.maximum(np.maximum(far, crowded), 0.0)
+    conflict = np.where(same_finger, np.abs(distance), conflict)
     single = np.tile(np.array([0.0, 0.0, 0.0, w.fourth, w.fifth]), (KEY_COUNT, 1))
     single[keyboard.black] += np.array([w.thumb_black, 0.0, 0.0, w.fourth_black, w.little_black])
-    return CostTables(single, together, step, shift, shift + w.shift_crossing * near, conflict, overstretch)
+    return CostTables(single, together, step, shift, shift + w.shift_crossing * near, np.where(other_key, conflict, 0.0))
 
 
 def _limits(span: float) -> Array:

@@ -27,6 +27,8 @@ SHORTEST_PRESS = 0.03
 LIFT = 0.055  # seconds from leaving one key to striking the next: the key rises, the next goes down; without the way between
 FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
 IN_TIME = 0.028  # seconds from leaving a white key to the strike for which the hand has to go in
+GIVE = 0.012  # metres beyond the practical stretch that a hand gives rather than let a key go,
+GIVE_LONG = 0.003  # and between long fingers, which open less (with 6 a small hand held a sixth like a star, on its neighbours)
 LONGEST_WAY = 0.3  # seconds: what ends earlier than this before a strike is in nobody's way
 
 
@@ -76,13 +78,14 @@ def _make_way(
                 release[other.index] = cleared + HALF_RISE
                 continue
             stays.append(other)
-            overstretch = tables[side].overstretch[other.key, now.key, other.finger, now.finger] / 1000.0
+            conflict = tables[side].conflict[other.key, now.key, other.finger, now.finger] / 1000.0
             held = time - strike[other.index]
+            give = GIVE if 0 in (other.finger, now.finger) else GIVE_LONG
             same_finger = other.finger == now.finger
             rolled = playable.delay[other.index] != playable.delay[index]
             moves_in = held > TOGETHER and _moves_in(other, now)
-            if same_finger or moves_in or (overstretch > 0.0 and (held > TOGETHER or rolled)):
-                way = (LIFT if same_finger or overstretch > 0.0 else IN_TIME) + overstretch / FINGER_SPEED
+            if same_finger or moves_in or (conflict > give and (held > TOGETHER or rolled)):
+                way = (LIFT if same_finger or conflict > give else IN_TIME) + conflict / FINGER_SPEED
                 latest = held - SHORTEST_PRESS if rolled else 0.5 * held
                 release[other.index] = min(release[other.index], time - min(way, latest))
         down[side] = [*stays, now]

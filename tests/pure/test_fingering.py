@@ -269,6 +269,15 @@ def test_a_pedalled_bass_is_let_go_for_the_chord():
     assert result.played.all() and result.release[0] < 1.0
 
 
+@pytest.mark.parametrize(("span", "held"), [(0.20, False), (0.22, True)])
+def test_a_small_hand_lets_a_bass_go_that_a_larger_one_holds(span, held):
+    """Little finger on C, then index and thumb a sixth above."""
+    fingers = (0, 48, 5), (1, 57, 2), (1, 59, 1)
+    result = finger(Score(tuple(NoteEvent(start, 3, pitch, 64, LEFT, number) for start, pitch, number in fingers)), span=span)
+    assert result.finger.tolist() == [5, 2, 1]
+    assert (result.release[0] > 1.0) == held
+
+
 def test_hands_at_one_place_play_with_the_fingers_that_keep_them_apart():
     """They take turns on E and D sharp: each with the fingers of its thumb's side, so that it lies beside the other."""
     played = [(75, LEFT), (76, LEFT), (75, RIGHT), (76, RIGHT), (75, LEFT), (76, RIGHT), (75, RIGHT), (76, RIGHT)]
