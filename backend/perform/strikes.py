@@ -28,7 +28,7 @@ LIFT = 0.055  # seconds from leaving one key to striking the next: the key rises
 FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
 IN_TIME = 0.028  # seconds from leaving a white key to the strike for which the hand has to go in
 GIVE = 0.012  # metres beyond the practical stretch that a hand gives rather than let a key go,
-GIVE_LONG = 0.003  # and between long fingers, which open less (with 6 a small hand held a sixth like a star, on its neighbours)
+GIVE_LONG = 0.003  # and between long fingers, which open less (with 6 a small hand held a seventh like a star, on its neighbours)
 LONGEST_WAY = 0.3  # seconds: what ends earlier than this before a strike is in nobody's way
 
 

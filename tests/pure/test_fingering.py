@@ -271,8 +271,8 @@ def test_a_pedalled_bass_is_let_go_for_the_chord():
 
 @pytest.mark.parametrize(("span", "held"), [(0.20, False), (0.22, True)])
 def test_a_small_hand_lets_a_bass_go_that_a_larger_one_holds(span, held):
-    """Little finger on C, then index and thumb a sixth above."""
-    fingers = (0, 48, 5), (1, 57, 2), (1, 59, 1)
+    """Little finger on B, then index finger and thumb on A and B."""
+    fingers = (0, 47, 5), (1, 57, 2), (1, 59, 1)
     result = finger(Score(tuple(NoteEvent(start, 3, pitch, 64, LEFT, number) for start, pitch, number in fingers)), span=span)
     assert result.finger.tolist() == [5, 2, 1]
     assert (result.release[0] > 1.0) == held
