@@ -81,6 +81,7 @@ def main() -> int:
     add.add_argument("--measured", type=float, metavar="N", help="solve whole pieces, measure contact on the first N seconds")
     add.add_argument("--sampled", type=float, metavar="N", help="and on N seconds from a random place: a second table")
     add.add_argument("--fps", type=int, metavar="N", help="the scene's frame rate (60)")
+    add.add_argument("--hand-size", type=float, metavar="CM", help="hand span in cm (22)")
     add.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     add.add_argument("--listen", action="store_true", help="how well notes are heard instead: slow; N seconds of eight pieces")
     add.add_argument("--jobs", type=int, default=1, metavar="N", help="pieces at a time (1); speeds are only true with 1")
@@ -168,9 +169,9 @@ def bench(options: argparse.Namespace) -> int:
     if options.folder is None:
         raise Fault("Name a folder with MIDI files, or ask for --s2c.")
     task = [str(options.folder.absolute()), *([] if options.listen else ["--jobs", str(options.jobs)])]
-    for name in ("seconds",) if options.listen else ("seconds", "measured", "sampled", "fps"):
+    for name in ("seconds",) if options.listen else ("seconds", "measured", "sampled", "fps", "hand_size"):
         if getattr(options, name) is not None:
-            task += [f"--{name}", str(getattr(options, name))]
+            task += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     if options.json:
         task += ["--json", str(options.json.absolute())]
     if options.listen:

@@ -73,9 +73,9 @@ def main() -> int:
         return 1
     extra = [
         part
-        for name in ("seconds", "measured", "sampled", "fps")
+        for name in ("seconds", "measured", "sampled", "fps", "hand_size")
         if (value := getattr(options, name))
-        for part in (f"--{name}", str(value))
+        for part in (f"--{name.replace('_', '-')}", str(value))
     ]
     measured, failed = measure_all(pieces, extra, jobs=options.jobs)
     figures = [measured[piece] for piece in pieces if piece in measured]
@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--measured", type=float, metavar="N", help="solve whole pieces, measure contact on the first N seconds")
     parser.add_argument("--sampled", type=float, metavar="N", help="and on N seconds from a random place: a second table")
     parser.add_argument("--fps", type=int, metavar="N", help="the scene's frame rate (60)")
+    parser.add_argument("--hand-size", type=float, metavar="CM", help="hand span in cm (22)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="pieces at a time (1); speeds are only true with 1")
     return parser

@@ -19,7 +19,7 @@ def _pushes(dofs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
     """Normal equations, matrix (N, 2, D, D) and slope (N, 2, D), of overlaps at poses (N, 2, D)."""
     matrix, slope = np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape)
     Collisions(SKELETON, Softness(spread=0.0005, outlier=0.003)).add(
-        pose(SKELETON, dofs), np.ones((*dofs.shape[:2], 5), dtype=bool), np.zeros(len(dofs)), (matrix, slope)
+        pose(SKELETON, dofs), np.ones((*dofs.shape[:2], 5), dtype=bool), (matrix, slope)
     )
     return matrix, slope
 
@@ -67,3 +67,12 @@ def test_hands_that_pass_keep_the_way_between_frames_free() -> None:
     # 10 mm a frame: the middle one of three frames is as far apart as before.
     assert _pushed(near + 0.010 * np.array([1.0, 0.0, -1.0]))[1]
     assert not _pushed(near + 0.010 * np.array([2.0, 1.0, 0.0]))[1]  # not yet
+
+
+def test_what_went_through_the_other_hand_is_sent_back_to_the_side_it_came_from() -> None:
+    """In the middle one of five frames the right hand is on the wrong side."""
+    dofs = _beside(np.array([0.12, 0.12, 0.0, 0.12, 0.12]))
+    dofs[2, HandSide.RIGHT, 0] -= 0.01
+    aside = _pushes(dofs)[1][2, HandSide.RIGHT, 0]
+    alone = _pushes(_beside(np.array([-0.01])))[1][0, HandSide.RIGHT, 0]
+    assert aside < 0.0 < alone
