@@ -186,7 +186,7 @@ class Collisions:
         idle = [alone[short] for alone in idle]
         # What is on the other side a frame later has gone through: the frames around say which way round it should have gone.
         around = np.clip(frame + np.arange(-_PASSING, _PASSING + 1)[:, None], 0, len(wrists) - 1)
-        push = sum(np.subtract(*_nearest(ends, frame, first, second)) for frame in around)
+        push = np.sum([np.subtract(*_nearest(ends, at, first, second)) for at in around], axis=0)
         _, direction = _unit(push)
         for side, capsule, point, sign in ((HandSide.RIGHT, first, here, 1.0), (HandSide.LEFT, second, there, -1.0)):
             hand = np.full(len(frame), int(side))
