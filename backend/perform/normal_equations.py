@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-System = tuple[Array, Array]  # matrix (N, H, D, D) and slope (N, H, D) of the normal equations
+
+@dataclass(frozen=True)
+class System:
+    """Normal equations of each hand at each frame: matrix (N, H, D, D) and slope (N, H, D), in place; and `short` (N, H), how many
+    metres whatever is worst there falls short by."""
+
+    matrix: Array
+    slope: Array
+    short: Array
 
 
 @dataclass(frozen=True)
@@ -22,13 +30,13 @@ class Softness:
     def add(self, system: System, where: tuple[Index, Index], rows: Array, short: Array, *, hardness: Array | float = 1.0) -> None:
         """Add `short` (M,), negative metres, at frames and hands `where`, mended along rows (M, D)."""
         weight = (hardness / self.spread) ** 2 / np.maximum(1.0, np.abs(short) / self.outlier)
-        matrix, slope = system
         frame, hand = where
         place = 2 * frame + hand
         order = np.argsort(place, kind="stable")
-        rows, weight, place = rows[order], weight[order, None], place[order]
+        rows, weight, short, place = rows[order], weight[order, None], short[order], place[order]
         weighted = weight * rows
         first = np.flatnonzero(np.diff(place, prepend=-1))  # several of one hand at one frame add up
         at = place[first] // 2, place[first] % 2
-        matrix[at] += np.add.reduceat(weighted[:, :, None] * rows[:, None, :], first, axis=0)
-        slope[at] += np.add.reduceat(weighted * short[order, None], first, axis=0)
+        system.matrix[at] += np.add.reduceat(weighted[:, :, None] * rows[:, None, :], first, axis=0)
+        system.slope[at] += np.add.reduceat(weighted * short[:, None], first, axis=0)
+        system.short[at] = np.maximum(system.short[at], np.maximum.reduceat(-short, first))

@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 
 from s2c_blender.motion import anatomy
 from s2c_blender.motion.skeleton import HandSkeleton
+from s2c_blender.wire.keyboard import BLACK_FRONT
 
 from . import block_solver, kinematics
 from .collisions import Collisions
 from .key_walls import KeyWalls, own_keys
-from .normal_equations import Softness
+from .normal_equations import Softness, System
 from .targets import Targets, black_steepness, black_top
 
 Array = NDArray[np.float64]
 
 _PIN = 1e12  # weight of a frame that is to stay as it is
+_MISSED = 0.5  # of a metre that a finger is off its place on its key counts as wrong: it may do without some
+_LAST = 99  # an iteration by which wishes are as tight as they get
 
 
 def _per_dof(place: float, height: float, turn: float, thumb: tuple[float, ...], finger: tuple[float, ...]) -> Array:
@@ -127,36 +130,35 @@ class Problem:
         """What a part's `chosen` frames, `index` of these, have come to; all others are at rest."""
         self.last_step[:] = 0.0
         self.last_step[index], self.swing[index] = part.last_step[chosen], part.swing[chosen]
+        self.wrong[index] = part.wrong[chosen]
 
     def forget_steps(self) -> None:
         """As before the first iteration."""
         self.swing, self.last_step = np.zeros(self.prior.shape[:2]), np.zeros_like(self.prior)
+        self.wrong = np.zeros(len(self.prior))  # `faults` where the last iteration began
 
     def stay_near(self, poses: Array, share: Array) -> None:
         """From now on also stay near `poses` (N, H, D), `share` (N, H) times as strictly as near the prior."""
         self.near, self.near_weight = poses, share[..., None] * self.settings.prior**-2
 
+    def keep_apart(self, firmly: float) -> None:
+        """From now on fingers, hands and keys keep off each other so many times as much as is usual."""
+        self.collisions.firmly = self.walls.firmly = firmly
+
     def restless(self) -> NDArray[np.bool_]:
         """(N,) frames that the last iteration still moved."""
         return np.abs(self.last_step).max(axis=(1, 2)) > self.settings.restless
 
+    def faults(self, dofs: Array, look: Callable[[], None]) -> Array:
+        """(N,) metres by which what is worst at each frame is not as it should be: fingers off their keys, in keys, in hands."""
+        return self._in_the_way(dofs, _LAST, look).short.max(axis=-1)
+
     def _step(self, dofs: Array, iteration: int, look: Callable[[], None]) -> Array:
         """One Gauss-Newton step. Wishes tighten from one to the next, so that the hand comes as a whole before its fingers fit."""
         settings = self.settings
-        loosest = settings.first_spread * settings.tighten**iteration
-        look()
-        posed = kinematics.pose(self.skeleton, dofs)
-        rows, residuals = self._fingertips(posed, loosest, settled=iteration >= settings.skin_from)
-        across = np.swapaxes(rows, -1, -2)
-        matrix = across @ rows
-        slope = (across @ residuals[..., None])[..., 0]
-        look()
-        self.collisions.add(posed, self.idle, (matrix, slope))
-        self.collisions.beside_black(posed, self.targets.keyboard, self.on_black, (matrix, slope))
-        look()
-        if iteration >= settings.skin_from:
-            self.walls.add(posed, self.targets, self.own, (matrix, slope))
-
+        system = self._in_the_way(dofs, iteration, look)
+        self.wrong = system.short.max(axis=-1)
+        matrix, slope = system.matrix, system.slope
         away = dofs - self.prior
         over = dofs - np.clip(dofs, anatomy.LOWEST, anatomy.HIGHEST)
         diagonal = np.arange(anatomy.DOFS)
@@ -171,6 +173,21 @@ class Problem:
         turn = np.abs(step[..., 3:]).max(axis=-1, keepdims=True)
         return step * np.minimum(1.0, settings.largest_turn / np.maximum(turn, 1e-9))
 
+    def _in_the_way(self, dofs: Array, iteration: int, look: Callable[[], None]) -> System:
+        """What keys and hands ask for: contact, clearance, collisions."""
+        settings = self.settings
+        loosest = settings.first_spread * settings.tighten**iteration
+        look()
+        posed = kinematics.pose(self.skeleton, dofs)
+        system = self._fingertips(posed, loosest, settled=iteration >= settings.skin_from)
+        look()
+        self.collisions.add(posed, self.idle, system)
+        self.collisions.beside_black(posed, self.targets.keyboard, self.on_black, system)
+        look()
+        if iteration >= settings.skin_from:
+            self.walls.add(posed, self.targets, self.own, system)
+        return system
+
     def _note_swings(self, step: Array) -> None:
         """Where a step takes back the last one, the next is damped more; where it goes on, less."""
         scaled = step / self.settings.prior
@@ -184,9 +201,11 @@ class Problem:
         """(N, H, ...) as (windows, frames, H, ...)."""
         return values.reshape(self.windows, self.frames, *values.shape[1:])
 
-    def _fingertips(self, posed: kinematics.Posed, loosest: float, *, settled: bool) -> tuple[Array, Array]:
-        """Weighted rows (N, H, 15, D) and residuals of contact and clearance; no wish counts for more than a standard deviation of
-        `loosest` metres allows. settled: whether fingers should have found their keys by now."""
+    def _fingertips(self, posed: kinematics.Posed, loosest: float, *, settled: bool) -> System:
+        """Contact and clearance; no wish counts for more than a standard deviation of `loosest` metres allows.
+
+        settled: whether fingers should have found their keys by now.
+        """
         wish = self.targets
         over = wish.over_black[..., None].astype(np.float32)
         bottom, flanks = kinematics.lowest(self.skeleton, posed, lambda y: over * black_top(y))
@@ -206,6 +225,8 @@ class Problem:
         clear_weight = np.where(short < 0.0, max(self.settings.clearance, loosest) ** -2, 0.0)
         residuals = np.stack([off_x, off_y, off_z], axis=-1)
         presses = np.isinf(wish.clearance)
+        in_front = np.where(self.on_black, BLACK_FRONT, 0.0) + self.settings.edge - y
+        missed = _MISSED * np.where(presses, np.maximum(np.maximum(np.abs(off_x), in_front), np.abs(off_z)), 0.0).max(axis=-1)
         # What is in front of its key does not press it at all.
         y_weight = np.where(presses & (y < self.settings.edge), wish.x_weight, wish.y_weight)
         weight = np.minimum(np.stack([wish.x_weight, y_weight, wish.height_weight], axis=-1), loosest**-2)
@@ -221,9 +242,10 @@ class Problem:
         jacobian[..., 2, :] -= rise[..., None] * jacobian[..., 1, :]
         weight[..., 2] = both
         weight = np.sqrt(weight)
-        rows = jacobian * weight[..., None]
-        residuals = residuals * weight
-        return rows.reshape(*rows.shape[:2], 15, -1), residuals.reshape(*residuals.shape[:2], 15)
+        rows = (jacobian * weight[..., None]).reshape(*weight.shape[:2], 15, -1)
+        residuals = (residuals * weight).reshape(*weight.shape[:2], 15)
+        across = np.swapaxes(rows, -1, -2)
+        return System(across @ rows, (across @ residuals[..., None])[..., 0], missed)
 
 
 def _off_sideways(wish: Targets, bottom: Array, flanks: kinematics.Flanks) -> Array:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from backend.perform.collisions import Collisions
 from backend.perform.kinematics import pose
-from backend.perform.normal_equations import Softness
+from backend.perform.normal_equations import Softness, System
 from backend.perform.posture import playing_posture
 from s2c_blender.motion import anatomy
 from s2c_blender.wire.hands import HandSide
@@ -17,11 +17,11 @@ SKELETON = plain_skeleton()
 
 def _pushes(dofs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Normal equations, matrix (N, 2, D, D) and slope (N, 2, D), of overlaps at poses (N, 2, D)."""
-    matrix, slope = np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape)
+    system = System(np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape), np.zeros(dofs.shape[:2]))
     Collisions(SKELETON, Softness(spread=0.0005, outlier=0.003)).add(
-        pose(SKELETON, dofs), np.ones((*dofs.shape[:2], 5), dtype=bool), (matrix, slope)
+        pose(SKELETON, dofs), np.ones((*dofs.shape[:2], 5), dtype=bool), system
     )
-    return matrix, slope
+    return system.matrix, system.slope
 
 
 def _beside(apart: NDArray[np.float64]) -> NDArray[np.float64]:

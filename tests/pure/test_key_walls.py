@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from backend.perform.key_walls import KeyWalls, own_keys
 from backend.perform.kinematics import lowest, pose
+from backend.perform.normal_equations import System
 from backend.perform.posture import playing_posture
 from backend.perform.targets import Targets
 from s2c_blender.motion import anatomy
@@ -23,9 +24,9 @@ WRIST_Z = anatomy.index("wrist z")
 def _upwards(dofs: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, 2) how strongly walls push hands upwards at the frames of one window."""
     targets = Targets.idle(len(dofs), 60.0, KEYBOARD)
-    matrix, slope = np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape)
-    KeyWalls(SKELETON, KEYBOARD, len(dofs)).add(pose(SKELETON, dofs), targets, own_keys(targets), (matrix, slope))
-    return -slope[..., WRIST_Z]
+    system = System(np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape), np.zeros(dofs.shape[:2]))
+    KeyWalls(SKELETON, KEYBOARD, len(dofs)).add(pose(SKELETON, dofs), targets, own_keys(targets), system)
+    return -system.slope[..., WRIST_Z]
 
 
 def _with_index_at(x: float, y: float, height: float) -> NDArray[np.float64]:

@@ -11,7 +11,8 @@ from backend.perform.hands_split import assign_hands
 from backend.perform.manner import manner
 from backend.perform.planner import Plan, Setting, Take
 from backend.perform.problem import Problem, SolveSettings
-from backend.perform.settle import solve_and_settle, stretches_in_rows
+from backend.perform.settle import solve_and_settle
+from backend.perform.stretches import stretches_in_rows
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
 from s2c_blender.motion.key_motion import key_motion
 from s2c_blender.wire.hands import HandSide
@@ -21,13 +22,18 @@ from s2c_blender.wire.notes import NoteEvent, Score
 
 @pytest.fixture(scope="module")
 def problem() -> Problem:
-    """Hands that leap while they change places, and a long rest: two windows of four seconds."""
+    """Hands that leap while they change places, and a long rest."""
     notes = [
         NoteEvent(0.3 + 0.12 * k, 0.4 + 0.12 * k, pitch, 90, HandSide.RIGHT) for k, pitch in enumerate((72, 52, 75, 54, 78, 51))
     ]
     notes += [
         NoteEvent(0.35 + 0.12 * k, 0.45 + 0.12 * k, pitch, 90, HandSide.LEFT) for k, pitch in enumerate((53, 74, 49, 77, 55, 73))
     ]
+    return problem_of(notes)
+
+
+def problem_of(notes: list[NoteEvent]) -> Problem:
+    """Two windows of four seconds."""
     score = Score(tuple(sorted(notes, key=lambda note: (note.onset, note.pitch))))
     fingering = assign_fingers(score, assign_hands(score))
     setting = Setting(hand_skeleton(load_hand_rig()), Keyboard(), Take(-1.0, 60.0, 480), manner(0.5, 0))

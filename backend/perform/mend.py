@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Second tries where a hand has come to rest and something is still wrong: the solve finds the nearest way for crowded fingers, and
+there may be a better one. What a try makes better stays."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .problem import Problem
+from .stretches import stretches_in_rows, widened
+
+Array = NDArray[np.float64]
+
+_FAULT = 0.002  # metres by which something is wrong, for a second try,
+_FINE = 0.001  # and that are well enough
+_AROUND = 0.1  # seconds on both sides that are tried again with it
+_WORTH = 3.0  # a try counts where it mends so many times as much as it spoils,
+_LEAST = 0.1  # and more than this share of what was wrong
+
+
+@dataclass(frozen=True)
+class _Try:
+    """Iterations of the solve. firmly: those in which fingers and hands keep off each other _FIRM times as much, which come first.
+    afresh: from the prior, not from where the hands are."""
+
+    firmly: range = range(0)
+    after: range = range(0)
+    afresh: bool = False
+
+
+_FIRM = 3.0
+_TRIES = (
+    _Try(firmly=range(10, 16), after=range(16, 18)),
+    _Try(after=range(10), afresh=True),
+    _Try(after=range(8)),
+)
+
+
+def mend(problem: Problem, dofs: Array, look: Callable[[], None]) -> Array:
+    """Poses (N, H, D) with fewer faults, where the problem has come to `dofs`. `look` is called often, and may raise."""
+    wrong, dofs = problem.wrong.copy(), dofs.copy()
+    around = round(_AROUND * problem.targets.rate)
+    for attempt in _TRIES:
+        rows, free = stretches_in_rows(widened((wrong > _FAULT).reshape(problem.windows, problem.frames), around))
+        if not free.any():
+            break
+        part, place = problem.part(rows, ~free), rows.reshape(-1)
+        tried = _tried(part, dofs[place], free.reshape(-1), attempt, look)
+        before, after = part.faults(dofs[place], look), part.faults(tried, look)
+        better = _better(free, before, after)
+        dofs[place[better]] = tried[better]
+        movable = free.reshape(-1)
+        wrong[place[movable]] = np.where(better, after, before)[movable]
+    return dofs
+
+
+def _tried(part: Problem, dofs: Array, movable: NDArray[np.bool_], attempt: _Try, look: Callable[[], None]) -> Array:
+    """Other poses (N, H, D)."""
+    part.forget_steps()
+    start = np.where(movable[:, None, None], part.prior, dofs) if attempt.afresh else dofs
+    part.keep_apart(_FIRM)
+    tried = part.run(start, attempt.firmly, look)
+    part.keep_apart(1.0)
+    return part.run(tried, attempt.after, look)
+
+
+def _better(free: NDArray[np.bool_], before: Array, after: Array) -> NDArray[np.bool_]:
+    """(N,) which `free` (rows, frames) frames are in a stretch of them in which less is wrong than before."""
+    begins = free & ~np.pad(free, ((0, 0), (1, 0)))[:, :-1]
+    stretch, free = np.cumsum(begins), free.reshape(-1)  # from 1 on; frames between stretches count with the one before
+    was, now = (np.maximum(wrong - _FINE, 0.0) * free for wrong in (before, after))
+    mended, spoilt = (np.bincount(stretch, np.maximum(change, 0.0)) for change in (was - now, now - was))
+    counts = mended - _WORTH * spoilt > _LEAST * np.bincount(stretch, was)
+    return free & counts[stretch]
