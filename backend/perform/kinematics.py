@@ -22,7 +22,7 @@ _HINGES = anatomy.hinge_map()
 # Wrist turns: abduction to the thumb's side, flexion (fingertips down), supination (thumb's side up); right hand, left hand.
 _WRIST_AXES = np.array([[[0, 0, 1], [-1, 0, 0], [0, 1, 0]], [[0, 0, -1], [-1, 0, 0], [0, -1, 0]]], dtype=float)
 _CHAINS = np.array(FINGER_JOINTS)
-_WHITE_BAND, _BLACK_BAND = 0.010, 0.020  # how far a finger's flanks reach down beside white neighbours, beside black ones
+_WHITE_BAND, _BLACK_BAND = 0.009, 0.020  # how far a finger's flanks reach down beside white neighbours, beside black ones
 _FAR = np.float32(1000.0)  # metres, of what is not there
 _BLACK_REACH = BLACK_FRONT - 0.003  # y from which on a point can meet a black key's flank
 

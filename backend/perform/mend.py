@@ -33,7 +33,7 @@ class _Try:
 _FIRM = 3.0
 _TRIES = (
     _Try(firmly=range(10, 16), after=range(16, 18)),
-    _Try(after=range(10), afresh=True),
+    _Try(after=range(3, 12), afresh=True),
     _Try(after=range(8)),
 )
 
