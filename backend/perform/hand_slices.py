@@ -3,6 +3,8 @@
 
 from itertools import pairwise
 
+import numpy as np
+
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import LOWEST, Keyboard
 from s2c_blender.wire.notes import Score
@@ -21,7 +23,7 @@ def hand_slices(score: Score, playable: Playable, *, side: HandSide, span: float
     """Slices of one hand in order of time. What it cannot hold on to is not among the held notes."""
     notes = score.notes
     keyboard = Keyboard()
-    mine = [i for i in range(len(notes)) if playable.hand[i] == side and playable.played[i]]
+    mine = np.flatnonzero((playable.hand == int(side)) & playable.played).tolist()
     sliding = _glissandi(score, mine, side)
     slices: list[Slice] = []
     held: list[int] = []

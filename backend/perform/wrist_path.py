@@ -175,18 +175,22 @@ def _upper(close: Array, inwards: Array, rate: float) -> Array:
     """1 where the right hand goes over, -1 where the left one does: the one that is further in for most of the time, and never
     changed while hands are in each other's way, for then they would pass through each other. All (F,).
 
-    inwards: metres by which the right wrist is further in. The best of all ways through two states (Viterbi).
+    inwards: metres by which the right wrist is further in. The best of all ways through two states (Viterbi), each time that hands
+    are close; before it all is as it begins.
     """
-    wish = close * np.tanh(inwards / _INWARDS) / rate  # seconds of being right
-    change = _CHANGE * close
-    right = left = 0.0  # what the best way is worth that ends with that hand over
-    turned = np.zeros((len(close), 2), dtype=bool)  # whether it came from the other one
-    for frame, (worth, price) in enumerate(zip(wish.tolist(), change.tolist(), strict=True)):
-        turned[frame] = left - price > right, right - price > left
-        right, left = max(right, left - price) + worth, max(left, right - price) - worth
-    upper = np.empty(len(close))
-    over = int(left > right)
-    for frame in range(len(close) - 1, -1, -1):
-        upper[frame] = 1.0 - 2.0 * over
-        over ^= int(turned[frame, over])
+    wish = (close * np.tanh(inwards / _INWARDS) / rate).tolist()  # seconds of being right
+    change = (_CHANGE * close).tolist()
+    upper = np.ones(len(close))
+    edges = np.flatnonzero(np.diff(close > 0.0, prepend=False, append=False)).tolist()
+    for begin, end, before in zip(edges[::2], edges[1::2], [0, *edges[1::2]], strict=False):
+        right = left = 0.0  # what the best way is worth that ends with that hand over
+        turned = []  # whether it came from the other one
+        for worth, price in zip(wish[begin:end], change[begin:end], strict=True):
+            turned.append((left - price > right, right - price > left))
+            right, left = max(right, left - price) + worth, max(left, right - price) - worth
+        over = left > right
+        for frame in range(end - 1, begin - 1, -1):
+            upper[frame] = 1.0 - 2.0 * over
+            over ^= turned[frame - begin][over]
+        upper[before:begin] = upper[begin]
     return upper
