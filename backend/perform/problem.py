@@ -151,12 +151,12 @@ class Problem:
 
     def faults(self, dofs: Array, look: Callable[[], None]) -> Array:
         """(N,) metres by which what is worst at each frame is not as it should be: fingers off their keys, in keys, in hands."""
-        return self._in_the_way(dofs, _LAST, look).short.max(axis=-1)
+        return self._asked_for(dofs, _LAST, look).short.max(axis=-1)
 
     def _step(self, dofs: Array, iteration: int, look: Callable[[], None]) -> Array:
         """One Gauss-Newton step. Wishes tighten from one to the next, so that the hand comes as a whole before its fingers fit."""
         settings = self.settings
-        system = self._in_the_way(dofs, iteration, look)
+        system = self._asked_for(dofs, iteration, look)
         self.wrong = system.short.max(axis=-1)
         matrix, slope = system.matrix, system.slope
         away = dofs - self.prior
@@ -173,7 +173,7 @@ class Problem:
         turn = np.abs(step[..., 3:]).max(axis=-1, keepdims=True)
         return step * np.minimum(1.0, settings.largest_turn / np.maximum(turn, 1e-9))
 
-    def _in_the_way(self, dofs: Array, iteration: int, look: Callable[[], None]) -> System:
+    def _asked_for(self, dofs: Array, iteration: int, look: Callable[[], None]) -> System:
         """What keys and hands ask for: contact, clearance, collisions."""
         settings = self.settings
         loosest = settings.first_spread * settings.tighten**iteration
