@@ -2,8 +2,8 @@
 """Second tries where a hand has come to rest and something is still wrong: the solve finds the nearest way for crowded fingers, and
 there may be a better one. What a try makes better stays.
 
-Tried and left: longer stretches (what is better in one place is lost by what is worse in another), a fourth try of any kind (a tenth more
-work for what it mends), fewer iterations (4, 8 and 6: a fifth less is mended), five and eight times as firm (no better).
+Tried and left: longer stretches (what is better in one place is lost by what is worse in another), a fourth try of any kind (hardly
+anything more is mended), fewer iterations (4, 8 and 6: a fifth less is), five and eight times as firm (no better).
 """
 
 from collections.abc import Callable
