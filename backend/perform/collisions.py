@@ -55,7 +55,6 @@ class Collisions:
 
     def __init__(self, skeleton: HandSkeleton, soft: Softness) -> None:
         self.soft = soft
-        self.firmly = 1.0  # times as much as that
         chains = np.array(FINGER_JOINTS)
         flesh = skeleton.radius[:, chains]  # (H, 5, 3)
         last = skeleton.tips - skeleton.rest[:, chains[:, 2]]
@@ -91,7 +90,7 @@ class Collisions:
             return
         frame, hand, finger, link = which
         rows = kinematics.jacobian_at(posed, (frame, hand, finger), place[which], np.where(link > 0, link - 1, _PALM))[:, 2]
-        self.soft.add(system, (frame, hand), rows, short[which], hardness=_KEYS * self.firmly)
+        self.soft.add(system, (frame, hand), rows, short[which], hardness=_KEYS)
 
     def beside_black(self, posed: kinematics.Posed, keyboard: Keyboard, exempt: NDArray[np.bool_], system: System) -> None:
         """Last phalanges and their joints stay out of black keys: aside, above or in front of them. Spheres that fill them lead
@@ -118,7 +117,7 @@ class Collisions:
                     continue
                 frame, hand, finger = (index[met] for index in which)
                 rows = self._rows(posed, (frame, hand, 3 * finger + link), place[which][met], outward[met])
-                self.soft.add(system, (frame, hand), rows, short[met], hardness=_KEYS * self.firmly)
+                self.soft.add(system, (frame, hand), rows, short[met], hardness=_KEYS)
 
     def _ends(self, posed: kinematics.Posed) -> tuple[Array, Array]:
         """Where the capsules' middle lines begin and end, (N, H, 20, 3) each."""
@@ -153,7 +152,7 @@ class Collisions:
         _, direction = _unit(here - there + outward[:, None] * posed.wrist_turn[frame, hand][:, :, 0])
         rows = self._rows(posed, (frame, hand, _FIRST[pair]), here, direction)
         rows -= self._rows(posed, (frame, hand, _SECOND[pair]), there, direction)
-        self.soft.add(system, (frame, hand), rows, overlap[short], hardness=self.firmly)
+        self.soft.add(system, (frame, hand), rows, overlap[short])
 
     def _between(self, posed: kinematics.Posed, ends: tuple[Array, Array], free: NDArray[np.bool_], system: System) -> None:
         """The other hand counts as standing still; each gives way by half."""
@@ -201,7 +200,7 @@ class Collisions:
             away[alone & busy] = aside[alone & busy]
             rows = self._rows(posed, (frame, hand, capsule), point, away)
             rows[alone, :_WRIST] = 0.0  # such a finger gives way by itself, so its hand stays with its keys
-            self.soft.add(system, (frame, hand), rows, share * overlap, hardness=self.firmly)
+            self.soft.add(system, (frame, hand), rows, share * overlap)
 
     def _rows(self, posed: kinematics.Posed, which: tuple[Index, Index, Index], point: Array, direction: Array) -> Array:
         """(M, D): how far points (M, 3) on capsules `which` go along their directions (M, 3)."""

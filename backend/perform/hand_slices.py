@@ -23,7 +23,7 @@ def hand_slices(score: Score, playable: Playable, *, side: HandSide, span: float
     """Slices of one hand in order of time. What it cannot hold on to is not among the held notes."""
     notes = score.notes
     keyboard = Keyboard()
-    mine = np.flatnonzero((playable.hand == int(side)) & playable.played).tolist()
+    mine = np.flatnonzero((playable.hand == side) & playable.played).tolist()
     sliding = _glissandi(score, mine, side)
     slices: list[Slice] = []
     held: list[int] = []

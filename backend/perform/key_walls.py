@@ -50,7 +50,7 @@ class KeyWalls:
     def __init__(self, skeleton: HandSkeleton, keyboard: Keyboard, frames: int) -> None:
         """frames: of each window; between two of them there is motion, too."""
         self.keyboard, self.frames, self._skeleton = keyboard, frames, skeleton
-        self.firmly = 1.0  # how many times as hard as _SOFT they are
+        self.soft = _SOFT
         self._tips = skeleton.tips - skeleton.rest[:, np.array(FINGER_JOINTS)[:, 2]]  # (H, 5, 3) from the last joint
         share = skeleton.skin_share[..., None]
         # Of a point's way from the last joint what turns with the middle phalanx, and with the last; and the joint: (10, 7, Q).
@@ -161,7 +161,7 @@ class KeyWalls:
         change = kinematics.jacobian_at(posed, (ends.pose, ends.hand, ends.finger), place, link)
         rows = (np.broadcast_to(way, place.shape)[:, None] @ change)[:, 0]
         for frame in ends.frames.T:
-            _SOFT.add(system, (frame, ends.hand), rows, -short.astype(float), hardness=self.firmly)
+            self.soft.add(system, (frame, ends.hand), rows, -short.astype(float))
 
     def _room(self, ends: _Ends, pressed: Array, *, black: bool) -> tuple[Single, NDArray[np.bool_]]:
         """How far each point is in from the four sides (4, M, Q), in order of _WAYS, of the key in whose column it lies, with a

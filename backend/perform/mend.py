@@ -50,12 +50,11 @@ def mend(problem: Problem, dofs: Array, look: Callable[[], None]) -> Array:
         rows, free = stretches_in_rows(widened((wrong > _FAULT).reshape(problem.windows, problem.frames), around))
         if not free.any():
             break
-        part, place = problem.part(rows, ~free), rows.reshape(-1)
-        tried = _tried(part, dofs[place], free.reshape(-1), attempt, look)
+        part, place, movable = problem.part(rows, ~free), rows.reshape(-1), free.reshape(-1)
+        tried = _tried(part, dofs[place], movable, attempt, look)
         before, after = part.faults(dofs[place], look), part.faults(tried, look)
         better = _better(free, before, after)
         dofs[place[better]] = tried[better]
-        movable = free.reshape(-1)
         wrong[place[movable]] = np.where(better, after, before)[movable]
     return dofs
 

@@ -22,14 +22,16 @@ class System:
 
 @dataclass(frozen=True)
 class Softness:
-    """Metres: `spread` is the standard deviation of what falls short; from `outlier` on it pulls no harder."""
+    """Metres: `spread` is the standard deviation of what falls short; from `outlier` on it pulls no harder. `firmly`: all of it so
+    many times as hard."""
 
     spread: float
     outlier: float
+    firmly: float = 1.0
 
     def add(self, system: System, where: tuple[Index, Index], rows: Array, short: Array, *, hardness: Array | float = 1.0) -> None:
         """Add `short` (M,), negative metres, at frames and hands `where`, mended along rows (M, D)."""
-        weight = (hardness / self.spread) ** 2 / np.maximum(1.0, np.abs(short) / self.outlier)
+        weight = (hardness * self.firmly / self.spread) ** 2 / np.maximum(1.0, np.abs(short) / self.outlier)
         frame, hand = where
         place = 2 * frame + hand
         order = np.argsort(place, kind="stable")

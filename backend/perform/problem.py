@@ -143,7 +143,8 @@ class Problem:
 
     def keep_apart(self, firmly: float) -> None:
         """From now on fingers, hands and keys keep off each other so many times as much as is usual."""
-        self.collisions.firmly = self.walls.firmly = firmly
+        for kept in (self.collisions, self.walls):
+            kept.soft = replace(kept.soft, firmly=firmly)
 
     def restless(self) -> NDArray[np.bool_]:
         """(N,) frames that the last iteration still moved."""
