@@ -24,6 +24,8 @@ _PRESSED = 0.0010  # metres that a finger may be in its own key: its contact is 
 _QUICK = 0.003  # metres from frame to frame from which on the way between them counts,
 _SAG = 0.1  # and how much lower than both, as a share of that way, a fingertip may be between them
 _ACROSS = 0.006  # what goes so far sideways between two frames leaves keys upwards or to the front
+# Shares of that way at which it is looked at, and metres sideways from which on: half of a long way may be past a black key.
+_LOOKS = ((0.5, 0.0), (0.25, 0.008), (0.75, 0.008))
 _BEVEL = 0.0025  # metres below a black key's top at which it is taken to be as large as its foot
 _WAYS = np.array([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # out: left, right, up, to the front
 
@@ -80,21 +82,35 @@ class KeyWalls:
     def _between_frames(
         self, posed: kinematics.Posed, targets: Targets, own: Index, near: tuple[Index, Index, Index, Single], system: System
     ) -> None:
-        """Halfway from frame to frame: what passes an edge must not cut the corner, nor a finger that swings dip into keys. Both
+        """On the way from frame to frame: what passes an edge must not cut the corner, nor a finger that swings dip into keys. Both
         frames give way.
 
         near: frame, hand and finger (M,) each of ends, and how high they are above the keys there.
         """
         frame, hand, finger, sideways = self._quick(posed, near)
-        if not len(frame):
-            return
+        for share, least in _LOOKS:
+            far = sideways >= least
+            if far.any():
+                self._on_the_way(posed, targets, own, (frame[far], hand[far], finger[far], sideways[far]), share, system)
+
+    def _on_the_way(
+        self,
+        posed: kinematics.Posed,
+        targets: Targets,
+        own: Index,
+        quick: tuple[Index, Index, Index, Array],
+        share: float,
+        system: System,
+    ) -> None:
+        """At `share` of the way from their frames to the next. quick: as `_quick` gives it."""
+        frame, hand, finger, sideways = quick
         both = np.stack([frame, frame + 1], axis=-1)
         first, pose = np.unique(frame, return_inverse=True)
-        halfway = kinematics.pose(self._skeleton, 0.5 * (posed.dofs[first] + posed.dofs[first + 1]))
-        pressed = 0.5 * (targets.pressed[first] + targets.pressed[first + 1])
-        skin = self._skin(halfway, (pose, hand, finger), slice(0, 3))
+        passing = kinematics.pose(self._skeleton, (1.0 - share) * posed.dofs[first] + share * posed.dofs[first + 1])
+        pressed = (1.0 - share) * targets.pressed[first] + share * targets.pressed[first + 1]
+        skin = self._skin(passing, (pose, hand, finger), slice(0, 3))
         ends = _Ends(pose, hand, finger, both, own[both, hand[:, None], finger[:, None]], skin)
-        self._hold_off(halfway, ends, pressed, system, black=False)
+        self._hold_off(passing, ends, pressed, system, black=False)
         # Out of black keys as a whole, the shortest way: single points would be pushed to both sides.
         room, inside = self._room(ends, pressed, black=True)
         through = np.where(inside, room, np.float32(0.0))  # (4, M, Q)
@@ -104,7 +120,7 @@ class KeyWalls:
         through = through[out, np.arange(len(out))]
         point, short = through.argmax(axis=-1), through.max(axis=-1)
         met = np.flatnonzero(short > 0.0)
-        self._push(halfway, ends.take(met), point[met], _WAYS[out[met]], short[met], system)
+        self._push(passing, ends.take(met), point[met], _WAYS[out[met]], short[met], system)
 
     def _quick(self, posed: kinematics.Posed, near: tuple[Index, Index, Index, Single]) -> tuple[Index, Index, Index, Array]:
         """Frame, hand and finger (K,) of ends that go far to the next frame and may meet keys on that way, in order of hands and
