@@ -37,12 +37,16 @@ _HAND_WAY, _FINGER_WAY = 0.008, 0.003  # metres, at most, between hands and betw
 _PALM_FINGERS = (1, 2, 3, 4)
 _FINGER = np.array([finger for finger in range(5) for _ in range(3)] + [*_PALM_FINGERS, 2])
 _LINK = np.array([0, 1, 2] * 5 + [_PALM] * (len(_PALM_FINGERS) + 1))
+_HEEL = 0.4  # the palm is as wide at the wrist, as a share of its width at the knuckles
+_LOW = 0.25  # and there so much thicker below than above, as a share of its half thickness
 _ARM = 0.65  # of the forearm keeps off the other hand, too: so much, as a share of the middle hand's length
 
 
 def _meeting() -> tuple[Index, Index]:
-    """Pairs of capsules of one hand that may meet: outer phalanges of any two fingers, for they cross, too."""
+    """Pairs of capsules of one hand that may meet: outer phalanges of any two fingers, for they cross, too; the thumb's last
+    one and the others' first."""
     pairs = [(3 * a + i, 3 * b + j) for a, b in combinations(range(5), 2) for i, j in product((1, 2), repeat=2)]
+    pairs += [(2, 3 * finger) for finger in range(1, 5)]
     first, second = np.array(pairs).T
     return first, second
 
@@ -64,6 +68,9 @@ class Collisions:
         palm = np.repeat(skeleton.radius[:, :1], len(_PALM_FINGERS) + 1, axis=1)
         self.radius = np.concatenate([flesh.reshape(2, 15), palm], axis=1)  # (H, 20)
         self.radius[:, 0] *= _BALL
+        # (H, 4, 3) where the palm's capsules begin, from the wrist
+        self.heel = skeleton.rest[:, chains[list(_PALM_FINGERS), 0]] * np.array([_HEEL, 0.0, 0.0])
+        self.heel[..., 2] = -_LOW * palm[:, :-1]
         self.arm = -_ARM * skeleton.rest[:, chains[2, 0]]  # (H, 3) where it ends, from the wrist
         # (H, 5, 3): at a joint, as thick as what is before it.
         knuckle = np.maximum(_KNUCKLE * skeleton.radius[:, :1, None], flesh[..., :1])
@@ -126,10 +133,11 @@ class Collisions:
         last = np.concatenate([joints[..., 1:, :], tip[..., None, :]], axis=-2)
         knuckles = joints[:, :, _PALM_FINGERS, 0]
         flat = (*joints.shape[:2], 15, 3)
-        wrist = np.broadcast_to(posed.wrist[:, :, None], knuckles.shape)
-        arm = wrist[:, :, :1] + (posed.wrist_turn @ self.arm[..., None])[:, :, None, :, 0]
-        begin = np.concatenate([joints.reshape(flat), wrist, arm], axis=2)
-        return begin, np.concatenate([last.reshape(flat), knuckles, wrist[:, :, :1]], axis=2)
+        wrist = posed.wrist[:, :, None]
+        heel = wrist + (posed.wrist_turn[:, :, None] @ self.heel[..., None])[..., 0]
+        arm = wrist + (posed.wrist_turn @ self.arm[..., None])[:, :, None, :, 0]
+        begin = np.concatenate([joints.reshape(flat), heel, arm], axis=2)
+        return begin, np.concatenate([last.reshape(flat), knuckles, wrist], axis=2)
 
     def _within(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: System) -> None:
         begin, end = ends

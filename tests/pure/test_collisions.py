@@ -72,7 +72,7 @@ def test_hands_that_pass_keep_the_way_between_frames_free() -> None:
 def test_what_went_through_the_other_hand_is_sent_back_to_the_side_it_came_from() -> None:
     """In the middle one of five frames the right hand is on the wrong side."""
     dofs = _beside(np.array([0.12, 0.12, 0.0, 0.12, 0.12]))
-    dofs[2, HandSide.RIGHT, 0] -= 0.01
+    dofs[2, HandSide.RIGHT, 0] -= 0.02
     aside = _pushes(dofs)[1][2, HandSide.RIGHT, 0]
-    alone = _pushes(_beside(np.array([-0.01])))[1][0, HandSide.RIGHT, 0]
+    alone = _pushes(_beside(np.array([-0.02])))[1][0, HandSide.RIGHT, 0]
     assert aside < 0.0 < alone
