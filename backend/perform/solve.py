@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The trajectory solve of a whole take: windows of time that overlap, solved side by side, faded into each other.
+"""The trajectory solve of a whole take: windows of time that overlap, solved side by side, faded into each other where they agree.
 
 What windows share decays within the overlap. Batches of windows are solved by threads: this is the backend's own process, never
 Blender's, and NumPy lets go of the interpreter while it works.
@@ -28,6 +28,7 @@ Index = NDArray[np.intp]
 
 Report = Callable[[int, int], None]
 
+_FADE = 0.2  # seconds over which one window fades into the next
 _LOOK = 0.05  # seconds between two looks for a cancel
 
 
@@ -97,8 +98,9 @@ def solve_in_parts(
         inside = np.clip(index, begin, end - 1) - begin
         return index, solve_and_settle(Problem(skeleton, prior[inside], targets.take(inside), settings), look)
 
-    pending, weight = np.zeros((0, 2, anatomy.DOFS)), np.zeros(0)
+    pending = np.zeros((0, 2, anatomy.DOFS))
     done = 0  # frames given away; `pending` begins there
+    half = margin // 2  # of what two windows share
     ready = 0
     report(0, count)
     with ThreadPoolExecutor(settings.threads) as pool:
@@ -106,20 +108,15 @@ def solve_in_parts(
         try:
             for batch in batches:
                 index, solved = _await(running.popleft(), cancelled)
-                blend = _blend(batch.core, margin)
-                end = min(int(index[-1, -1]) + 1, frames)
-                pending = np.concatenate([pending, np.zeros((end - done - len(pending), 2, anatomy.DOFS))])
-                weight = np.concatenate([weight, np.zeros(end - done - len(weight))])
-                for window, place in enumerate(index):
-                    real = (place >= 0) & (place < frames)
-                    pending[place[real] - done] += blend[real, None, None] * solved[window, real]
-                    weight[place[real] - done] += blend[real]
-                final = frames if batch is batches[-1] else batch.last - margin
+                for place, poses in zip(index, solved, strict=True):
+                    first, last = max(int(place[margin]) - half, 0), min(int(place[-margin - 1]) + 1 + half, frames)
+                    poses = poses[first - place[0] : last - place[0]]
+                    pending = _joined(pending, poses, done + len(pending) - first, round(_FADE * planned.rate), settings.prior)
+                final = frames if batch is batches[-1] else batch.last - half
                 if final > done:
-                    part = pending[: final - done] / weight[: final - done, None, None]
-                    pending, weight = pending[final - done :], weight[final - done :]
+                    yield pending[: final - done]
+                    pending = pending[final - done :]
                     done = final
-                    yield part
                 ready += batch.windows
                 report(ready, count)
         finally:
@@ -159,9 +156,18 @@ def _await(future: Future[tuple[Index, Array]], cancelled: Callable[[], bool]) -
     return future.result()
 
 
-def _blend(core: int, margin: int) -> Array:
-    """Weight of a window's frames: its core counts; around its edges two windows fade into each other."""
-    half = margin // 2
-    ramp = (np.arange(2 * half) + 0.5) / max(2 * half, 1)
-    up = np.concatenate([np.zeros(margin - half), ramp])
-    return np.concatenate([up, np.ones(core + 2 * margin - 2 * len(up)), up[::-1]])
+def _joined(before: Array, after: Array, common: int, fade: int, spread: Array) -> Array:
+    """Poses one behind the other, (F, H, D) each: the last `common` frames of the one are the first of the other.
+
+    `fade` of them lead over from the one to the other, those in which both are most alike: windows may have found different ways
+    round something, and halfway between two ways it stands.
+    """
+    fade = min(fade, common)
+    if not fade:
+        return np.concatenate([before, after])
+    one, other = before[-common:], after[:common]
+    ramp = (np.arange(fade) + 0.5) / fade
+    apart = np.convolve(np.sum(((one - other) / spread) ** 2, axis=(1, 2)), ramp * (1.0 - ramp), mode="valid")
+    begin = int(np.argmin(apart))
+    share = np.pad(ramp, (begin, common - fade - begin), constant_values=(0.0, 1.0))[:, None, None]
+    return np.concatenate([before[:-common], (1.0 - share) * one + share * other, after[common:]])
