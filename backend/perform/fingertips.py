@@ -106,8 +106,9 @@ class _Fingertip:
         self.touch, self.strike, self.up = strokes.touch[own], strokes.strike[own], strokes.up[own]
         self.leave = strokes.leave[own]
         following = np.append(self.touch[1:], np.inf)
+        needed = np.minimum(following, part.elsewhere[own])
         # In a hurry, a finger does not wait for the key to come up with it.
-        waits = np.clip((following - self.up) / UNHURRIED, LEAST_WAIT, 1.0)
+        waits = np.clip((needed - self.up) / UNHURRIED, LEAST_WAIT, 1.0)
         damped = strokes.damped[own]
         self.up = np.minimum(damped + waits * np.maximum(self.up - damped, 0.0), following)
 

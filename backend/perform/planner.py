@@ -19,8 +19,11 @@ from s2c_blender.wire.notes import Fingering, Score
 
 from . import enslaving, fingertips, wrist_path
 from .easing import evened
+from .fingering_costs import cost_tables
 from .manner import Manner
+from .playable import TOGETHER
 from .posture import Posture, playing_posture
+from .strikes import FINGER_SPEED
 from .targets import Targets, black_top
 
 Array = NDArray[np.float64]
@@ -28,6 +31,7 @@ Array = NDArray[np.float64]
 _FLAT = 0.1  # flexion (radians) of a knuckle up to which it stretches to hold its finger over the black keys,
 _EVENED = 0.2  # and seconds to either side over which that begins and ends
 _NO_GAIN = 0.001  # metres for each radian: a finger that a character lacks has no length
+_AHEAD = 10  # strikes of a hand: before so many more a finger has long let go
 _NEIGHBOURHOOD = 3.0  # seconds beyond which notes do not change what a finger does
 
 
@@ -54,6 +58,7 @@ class Part:
     key: NDArray[np.intp]
     loudness: Array  # velocity / 127
     tone: Array  # seconds from the hand's previous strike: one tone of a melodic run
+    elsewhere: Array  # seconds: when the hand has to set out for a key that it cannot touch while this note's finger stays
     strokes: KeyStrokes
 
     def near(self, begin: float, end: float) -> "Part":
@@ -65,7 +70,7 @@ class Part:
         """Notes `chosen` by their places in the part."""
         return Part(
             self.side,
-            *(getattr(self, name)[chosen] for name in ("note", "finger", "key", "loudness", "tone")),
+            *(getattr(self, name)[chosen] for name in ("note", "finger", "key", "loudness", "tone", "elsewhere")),
             strokes=_take_strokes(self.strokes, chosen),
         )
 
@@ -82,6 +87,18 @@ def _tone_intervals(strike: Array) -> Array:
     return np.clip(strike - distinct, 0.06, 0.40)
 
 
+def _elsewhere(side: HandSide, strokes: KeyStrokes, finger: NDArray[np.intp]) -> Array:
+    """(n,) as in `Part`, of notes in order of strike."""
+    tables, key = cost_tables(side), strokes.key
+    result = np.full(len(key), np.inf)
+    for ahead in range(1, min(_AHEAD, len(key))):
+        first, later = slice(None, -ahead), slice(ahead, None)
+        way = tables.conflict[key[first], key[later], finger[first], finger[later]] / 1000.0
+        leaves = (way > 0.0) & (strokes.strike[later] - strokes.strike[first] > TOGETHER)
+        result[first] = np.minimum(result[first], np.where(leaves, strokes.touch[later] - way / FINGER_SPEED, np.inf))
+    return result
+
+
 def parts(score: Score, fingering: Fingering, motion: KeyMotion) -> tuple[Part, Part]:
     """Each hand's notes."""
     velocity = np.array([note.velocity for note in score.notes], dtype=float)
@@ -89,15 +106,18 @@ def parts(score: Score, fingering: Fingering, motion: KeyMotion) -> tuple[Part, 
     for side in HandSide:
         chosen = np.flatnonzero(fingering.played & (fingering.hand == side))
         chosen = chosen[np.lexsort((motion.strokes.key[chosen], fingering.strike[chosen]))]
+        strokes = _take_strokes(motion.strokes, chosen)
+        finger = fingering.finger[chosen].astype(np.intp) - 1
         result.append(
             Part(
                 side=side,
                 note=chosen,
-                finger=fingering.finger[chosen].astype(np.intp) - 1,
-                key=motion.strokes.key[chosen],
+                finger=finger,
+                key=strokes.key,
                 loudness=velocity[chosen] / 127.0,
                 tone=_tone_intervals(fingering.strike[chosen]),
-                strokes=_take_strokes(motion.strokes, chosen),
+                elsewhere=_elsewhere(side, strokes, finger),
+                strokes=strokes,
             )
         )
     return result[0], result[1]
