@@ -111,7 +111,7 @@ def solve_in_parts(
                 for place, poses in zip(index, solved, strict=True):
                     first, last = max(int(place[margin]) - half, 0), min(int(place[-margin - 1]) + 1 + half, frames)
                     poses = poses[first - place[0] : last - place[0]]
-                    pending = _joined(pending, poses, done + len(pending) - first, round(_FADE * planned.rate), settings.prior)
+                    pending = joined(pending, poses, done + len(pending) - first, round(_FADE * planned.rate), settings.prior)
                 final = frames if batch is batches[-1] else batch.last - half
                 if final > done:
                     yield pending[: final - done]
@@ -156,7 +156,7 @@ def _await(future: Future[tuple[Index, Array]], cancelled: Callable[[], bool]) -
     return future.result()
 
 
-def _joined(before: Array, after: Array, common: int, fade: int, spread: Array) -> Array:
+def joined(before: Array, after: Array, common: int, fade: int, spread: Array) -> Array:
     """Poses one behind the other, (F, H, D) each: the last `common` frames of the one are the first of the other.
 
     `fade` of them lead over from the one to the other, those in which both are most alike: windows may have found different ways

@@ -51,6 +51,16 @@ def test_what_goes_through_a_black_key_between_two_frames_goes_over_it() -> None
     assert (_upwards(over) == 0.0).all()
 
 
+def test_a_quick_finger_goes_over_a_black_key_also_where_half_of_its_way_is_past_it() -> None:
+    black = float(KEYBOARD.x[np.flatnonzero(KEYBOARD.black)[-1]])  # to its right there are only white ones
+    ways = np.array([-0.016, 0.048])
+    deep, low, high = BLACK_FRONT + 0.02, BLACK_HEIGHT - 0.004, BLACK_HEIGHT + 0.004
+    through = np.stack([_with_index_at(black + way, deep, low) for way in ways])
+    over = np.stack([_with_index_at(black + way, deep, high) for way in ways])
+    assert (_upwards(through)[:, RIGHT] > 0.0).all()
+    assert (_upwards(over) == 0.0).all()
+
+
 def test_a_finger_that_dips_into_a_key_between_two_frames_is_raised_in_both() -> None:
     white = float(KEYBOARD.x[np.flatnonzero(~KEYBOARD.black)[25]])
     # It goes to and fro below the hand, which turns the other way: at both ends as high, between them lower.

@@ -124,3 +124,14 @@ def test_fingers_hover_over_the_black_keys_among_which_they_stand() -> None:
     tips, wanted = reached[:, RIGHT, 1:4], targets.height[frames, RIGHT, 1:4] + BLACK_HEIGHT
     assert (tips[..., 1] > 0.058).all()  # they do stand there
     assert (tips[..., 2] > wanted - 0.003).all()
+
+
+def test_a_finger_leaves_its_key_sooner_where_its_hand_leaps() -> None:
+    """The middle finger's height after its key: as the key rises with a neighbour to come, ahead of it with a leap to come."""
+    rises = []
+    for pitch, finger in ((67, 4), (91, 4)):
+        plan = _plan((NoteEvent(1.0, 1.4, 65, 70, RIGHT), 3), (NoteEvent(1.5, 1.9, pitch, 70, RIGHT), finger))
+        assert (plan.hands[RIGHT].elsewhere[0] < 1.5) == (pitch == 91)
+        rises.append(plan.section(0, plan.frames)[1].clearance[:, RIGHT, 2])
+    on_key = [np.isinf(clearance) for clearance in rises]
+    assert on_key[0].sum() > on_key[1].sum() > 0
