@@ -28,6 +28,7 @@ _KEYS = 2.0  # how much harder keys are than skin
 _WRIST = 6  # degrees of freedom that come first: the hand's place and turns
 _FREE = 0.0004  # metres that a last joint stays above the keys' tops
 _NEAR = 0.26  # metres between wrists within which hands can touch
+_OVER = 0.06  # metres by which the wrist of a hand that goes over the other is higher
 _PASSING = 2  # frames before and after that say, too, on which side of each other hands are
 _IN_ORDER = 0.006  # metres by which neighbouring fingers count as farther apart: they do not change places
 _BETWEEN_FRAMES = 0.5  # of the way to the next frame is kept free, too, so that what passes goes round and not through;
@@ -201,9 +202,11 @@ class Collisions:
             away = sign * direction
             alone, busy = idle[side], ~idle[1 - side]
             # Each gives way by half sideways; upwards the upper one does, for below the lower one there are keys. What plays
-            # nothing makes all the room for what plays.
+            # nothing makes all the room for what plays; a hand that goes over the other, for both: fingers below it bend away badly.
             share = np.where(alone & busy, 1.0, 0.5 + 0.5 * away[:, 2])
             away[:, 2] = np.maximum(away[:, 2], 0.0)
+            higher = sign * wrists[frame, 2]
+            share[higher > _OVER], share[higher < -_OVER] = 1.0, 0.0
             aside = _unit(away)[1]
             away[alone & busy] = aside[alone & busy]
             rows = self._rows(posed, (frame, hand, capsule), point, away)
