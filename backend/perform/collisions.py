@@ -202,7 +202,7 @@ class Collisions:
             away = sign * direction
             alone, busy = idle[side], ~idle[1 - side]
             # Each gives way by half sideways; upwards the upper one does, for below the lower one there are keys. What plays
-            # nothing makes all the room for what plays; a hand that goes over the other, for both: fingers below it bend away badly.
+            # nothing makes all the room for what plays; a hand that goes over the other, for both: fingers below bend away badly.
             share = np.where(alone & busy, 1.0, 0.5 + 0.5 * away[:, 2])
             away[:, 2] = np.maximum(away[:, 2], 0.0)
             higher = sign * wrists[frame, 2]

@@ -81,7 +81,7 @@ def test_what_went_through_the_other_hand_is_sent_back_to_the_side_it_came_from(
 def test_a_hand_that_goes_over_the_other_makes_all_the_room() -> None:
     over, alone = _beside(np.array([0.0])), _beside(np.array([0.6]))
     for dofs in (over, alone):
-        dofs[:, HandSide.RIGHT, 2] += 0.07
+        dofs[:, HandSide.RIGHT, 1:5] += (-0.05, 0.07, 0.0, 0.9)  # fingers hang down on the other hand
     pushed = _pushes(over)[1] - _pushes(alone)[1]
     assert (pushed[:, HandSide.LEFT] == 0.0).all()
     assert (pushed[:, HandSide.RIGHT, 2] < 0.0).all()  # upwards
