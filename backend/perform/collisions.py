@@ -38,6 +38,12 @@ _HAND_WAY, _FINGER_WAY = 0.008, 0.003  # metres, at most, between hands and betw
 _PALM_FINGERS = (1, 2, 3, 4)
 _FINGER = np.array([finger for finger in range(5) for _ in range(3)] + [*_PALM_FINGERS, 2])
 _LINK = np.array([0, 1, 2] * 5 + [_PALM] * (len(_PALM_FINGERS) + 1))
+# What stays above keys: balls around each finger's three joints, and around points of the palm and of the ball of the thumb.
+_UNDER = np.array([0, 15, 15, 16, 16, 17, 17, 18, 18])  # capsules of those,
+_ALONG = np.array([0.5, 0.0, 0.5, 0.0, 0.5, 0.0, 0.5, 0.0, 0.5])  # and where along them
+_BALL_FINGER = np.concatenate([_FINGER[:15], _FINGER[_UNDER]])
+_BALL_LINK = np.concatenate([5 * [_PALM, 0, 1], _LINK[_UNDER]])
+_OVER_BLACK = [3, 6, 9, 12, *range(15, 24)]  # of them, what goes over black keys: knuckles of long fingers, and the palm
 _HEEL = 0.4  # the palm is as wide at the wrist, as a share of its width at the knuckles
 _LOW = 0.25  # and there so much thicker below than above, as a share of its half thickness
 _ARM = 0.65  # of the forearm keeps off the other hand, too: so much, as a share of the middle hand's length
@@ -76,42 +82,49 @@ class Collisions:
         # (H, 5, 3): at a joint, as thick as what is before it.
         knuckle = np.maximum(_KNUCKLE * skeleton.radius[:, :1, None], flesh[..., :1])
         self.joint = np.concatenate([knuckle, _JOINT * flesh[..., :2]], axis=-1)
+        self.ball = np.concatenate([self.joint.reshape(2, 15), self.radius[:, _UNDER]], axis=1)  # (H, 24)
         sideways = np.einsum("hfpi,hfi->hfp", skeleton.pads, skeleton.flexion[:, chains[:, 2]])
         self.half_width, self.thick = 0.5 * np.ptp(sideways, axis=-1), self.radius[:, 2:15:3]  # (H, 5) of last phalanges
 
     def add(self, posed: kinematics.Posed, free: NDArray[np.bool_], system: System) -> None:
         """Add normal equations of all overlaps. free (N, H, 5): fingers that press no key."""
         ends = self._ends(posed)
-        self._above_keys(posed, system)
+        self._above_keys(posed, ends, system)
         self._within(posed, ends, system)
         self._between(posed, ends, free, system)
 
-    def _above_keys(self, posed: kinematics.Posed, system: System) -> None:
+    def _above_keys(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: System) -> None:
         """Joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses neighbours, and a
-        small hand that reaches far would sink into them with its knuckles."""
-        place, radius = posed.joints, self.joint
-        short = place[..., 2] - radius - _FREE
-        # Knuckles of the long fingers go over black keys.
-        short[..., 1:, 0] -= BLACK_HEIGHT * np.clip(0.5 + 0.5 * (place[..., 1:, 0, 1] - BLACK_FRONT) / _RISE, 0.0, 1.0)
-        which = np.nonzero((short < 0.0) & (place[..., 1] > -radius))
-        if not len(which[0]):
+        small hand that reaches far would sink into them with its knuckles. So does the palm of a hand that plays far in."""
+        begin, end = (points[:, :, _UNDER] for points in ends)
+        place = np.concatenate([posed.joints.reshape(*begin.shape[:2], 15, 3), begin + _ALONG[:, None] * (end - begin)], axis=2)
+        high = BLACK_HEIGHT * np.clip(0.5 + 0.5 * (place[..., _OVER_BLACK, 1] - BLACK_FRONT) / _RISE, 0.0, 1.0)
+        short = place[..., 2] - self.ball - _FREE
+        short[..., _OVER_BLACK] -= high
+        which = frame, hand, ball = np.nonzero((short < 0.0) & (place[..., 1] > -self.ball))
+        if not len(frame):
             return
-        frame, hand, finger, link = which
-        rows = kinematics.jacobian_at(posed, (frame, hand, finger), place[which], np.where(link > 0, link - 1, _PALM))[:, 2]
+        rows = kinematics.jacobian_at(posed, (frame, hand, _BALL_FINGER[ball]), place[which], _BALL_LINK[ball])[:, 2]
         self.soft.add(system, (frame, hand), rows, short[which], hardness=_KEYS)
 
-    def beside_black(self, posed: kinematics.Posed, keyboard: Keyboard, exempt: NDArray[np.bool_], system: System) -> None:
+    def beside_black(self, posed: kinematics.Posed, keyboard: Keyboard, own: Index, system: System) -> None:
         """Last phalanges and their joints stay out of black keys: aside, above or in front of them. Spheres that fill them lead
         the finger to a side as a whole; the skin itself (`key_walls`) fits more closely, but alone it would trap it there.
 
-        exempt: (N, H, 5) fingers that press a black key.
+        own: (N, H, 5) index of the key that each finger presses, -1 where it presses none.
         """
-        black, half = keyboard.x[keyboard.black], 0.5 * BLACK_WIDTH_BASE * keyboard.scale
-        joint = posed.joints[..., 2, :]
-        tip = joint + (posed.distal @ self.pulp[..., None])[..., 0]
-        for place, wide, high, link in ((joint, self.joint[..., 2], self.joint[..., 2], 1), (tip, self.half_width, self.thick, 2)):
+        keys = np.flatnonzero(keyboard.black)
+        black, half = keyboard.x[keys], 0.5 * BLACK_WIDTH_BASE * keyboard.scale
+        first, last = posed.joints[..., 1, :], posed.joints[..., 2, :]
+        tip = last + (posed.distal @ self.pulp[..., None])[..., 0]
+        balls = (
+            (first, self.joint[..., 1], self.joint[..., 1], 0),
+            (last, self.joint[..., 2], self.joint[..., 2], 1),
+            (tip, self.half_width, self.thick, 2),
+        )
+        for place, wide, high, link in balls:
             reach = np.maximum(wide, high)
-            low = (place[..., 2] < BLACK_HEIGHT + reach) & (place[..., 1] > BLACK_FRONT - reach) & ~exempt
+            low = (place[..., 2] < BLACK_HEIGHT + reach) & (place[..., 1] > BLACK_FRONT - reach)
             which = np.nonzero(low)
             if not len(which[0]):
                 continue
@@ -120,7 +133,7 @@ class Collisions:
             for near in (np.maximum(right - 1, 0), np.minimum(right, len(black) - 1)):
                 outward, distance = _from_black(place[which], black[near], half)
                 short = distance - (high + (wide - high) * outward[:, 0] ** 2)
-                met = np.flatnonzero(short < 0.0)
+                met = np.flatnonzero((short < 0.0) & (keys[near] != own[which]))
                 if not len(met):
                     continue
                 frame, hand, finger = (index[met] for index in which)

@@ -183,7 +183,7 @@ class Problem:
         system = self._fingertips(posed, loosest, settled=iteration >= settings.skin_from)
         look()
         self.collisions.add(posed, self.idle, system)
-        self.collisions.beside_black(posed, self.targets.keyboard, self.on_black, system)
+        self.collisions.beside_black(posed, self.targets.keyboard, self.own, system)
         look()
         if iteration >= settings.skin_from:
             self.walls.add(posed, self.targets, self.own, system)
