@@ -18,7 +18,9 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 _PALM = -2  # the `link` of a capsule that no finger's hinge moves
-_WIDER = 1.07  # beside each other fingers are wider than thick: a capsule's half thickness there, as a share of the flesh's
+_WIDER = (
+    1.07  # fingers and hands beside each other: they are wider than thick, a capsule's half thickness as a share of the flesh's
+)
 _BALL = 1.3  # the ball of the thumb stands out from its first bone by more than by half of its thickness
 _JOINT = 1.05  # the same above keys, at a last joint: bent, its skin stands out
 _KNUCKLE = 1.0  # and at a knuckle, of the palm's half thickness
@@ -45,7 +47,9 @@ _BALL_FINGER = np.concatenate([_FINGER[:15], _FINGER[_UNDER]])
 _BALL_LINK = np.concatenate([5 * [_PALM, 0, 1], _LINK[_UNDER]])
 _OVER_BLACK = [3, 6, 9, 12, *range(15, 24)]  # of them, what goes over black keys: knuckles of long fingers, and the palm
 _HEEL = 0.4  # the palm is as wide at the wrist, as a share of its width at the knuckles
-_LOW = 0.25  # and there so much thicker below than above, as a share of its half thickness
+_LOWER = [0, *range(15, 19)]  # capsules of the thumb's ball and of the palm: below their bones there is more flesh than above,
+_LOW = 0.25  # by so much, as a share of their half thickness
+_ARM_WIDER = 1.25  # the forearm's half thickness, as a share of the palm's
 _ARM = 0.65  # of the forearm keeps off the other hand, too: so much, as a share of the middle hand's length
 
 
@@ -75,9 +79,9 @@ class Collisions:
         palm = np.repeat(skeleton.radius[:, :1], len(_PALM_FINGERS) + 1, axis=1)
         self.radius = np.concatenate([flesh.reshape(2, 15), palm], axis=1)  # (H, 20)
         self.radius[:, 0] *= _BALL
+        self.radius[:, -1] *= _ARM_WIDER
         # (H, 4, 3) where the palm's capsules begin, from the wrist
         self.heel = skeleton.rest[:, chains[list(_PALM_FINGERS), 0]] * np.array([_HEEL, 0.0, 0.0])
-        self.heel[..., 2] = -_LOW * palm[:, :-1]
         self.arm = -_ARM * skeleton.rest[:, chains[2, 0]]  # (H, 3) where it ends, from the wrist
         # (H, 5, 3): at a joint, as thick as what is before it.
         knuckle = np.maximum(_KNUCKLE * skeleton.radius[:, :1, None], flesh[..., :1])
@@ -151,7 +155,11 @@ class Collisions:
         heel = wrist + (posed.wrist_turn[:, :, None] @ self.heel[..., None])[..., 0]
         arm = wrist + (posed.wrist_turn @ self.arm[..., None])[:, :, None, :, 0]
         begin = np.concatenate([joints.reshape(flat), heel, arm], axis=2)
-        return begin, np.concatenate([last.reshape(flat), knuckles, wrist], axis=2)
+        end = np.concatenate([last.reshape(flat), knuckles, wrist], axis=2)
+        lower = _LOW * self.radius[..., None] * posed.wrist_turn[:, :, None, :, 2]
+        begin[:, :, _LOWER] -= lower[:, :, _LOWER]
+        end[:, :, _LOWER[1:]] -= lower[:, :, _LOWER[1:]]
+        return begin, end
 
     def _within(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: System) -> None:
         begin, end = ends
@@ -183,7 +191,7 @@ class Collisions:
         if not len(close):
             return
         (right, left), (right_end, left_end) = (np.moveaxis(points[close], 1, 0) for points in ends)
-        allowed = self.radius[HandSide.RIGHT][:, None] + self.radius[HandSide.LEFT]
+        allowed = _WIDER * (self.radius[HandSide.RIGHT][:, None] + self.radius[HandSide.LEFT])
         reach = 0.5 * (np.linalg.norm(right_end - right, axis=-1)[:, :, None] + np.linalg.norm(left_end - left, axis=-1)[:, None])
         here, there = 0.5 * (right + right_end), 0.5 * (left + left_end)
         apart = np.sum(here**2, axis=-1)[:, :, None] + np.sum(there**2, axis=-1)[:, None] - 2.0 * here @ np.swapaxes(there, -1, -2)
