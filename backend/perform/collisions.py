@@ -18,9 +18,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 _PALM = -2  # the `link` of a capsule that no finger's hinge moves
-_WIDER = (
-    1.07  # fingers and hands beside each other: they are wider than thick, a capsule's half thickness as a share of the flesh's
-)
+_WIDER = 1.07  # beside each other fingers and hands are wider than thick: half thickness of capsules, as a share of the flesh's
 _BALL = 1.3  # the ball of the thumb stands out from its first bone by more than by half of its thickness
 _JOINT = 1.05  # the same above keys, at a last joint: bent, its skin stands out
 _KNUCKLE = 1.0  # and at a knuckle, of the palm's half thickness
