@@ -85,3 +85,15 @@ def test_a_hand_that_goes_over_the_other_makes_all_the_room() -> None:
     pushed = _pushes(over)[1] - _pushes(alone)[1]
     assert (pushed[:, HandSide.LEFT] == 0.0).all()
     assert (pushed[:, HandSide.RIGHT, 2] < 0.0).all()  # upwards
+
+
+def test_a_palm_that_is_far_in_stays_above_the_black_keys() -> None:
+    """The hand points up, so that only its heel is low."""
+    slopes = []
+    for depth in (-0.2, 0.08):
+        dofs = _beside(np.array([0.6]))
+        dofs[..., 1:3], dofs[..., 4] = (depth, 0.015), -0.6
+        slopes.append(_pushes(dofs)[1][..., 2])
+    before_the_keys, over_black = slopes
+    assert (before_the_keys == 0.0).all()
+    assert (over_black < 0.0).all()  # upwards

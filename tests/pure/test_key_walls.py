@@ -4,9 +4,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.perform.collisions import Collisions
 from backend.perform.key_walls import KeyWalls, own_keys
 from backend.perform.kinematics import lowest, pose
-from backend.perform.normal_equations import System
+from backend.perform.normal_equations import Softness, System
 from backend.perform.posture import playing_posture
 from backend.perform.targets import Targets
 from s2c_blender.motion import anatomy
@@ -75,3 +76,16 @@ def test_a_finger_that_dips_into_a_key_between_two_frames_is_raised_in_both() ->
     assert lowest(SKELETON, between)[0][0, RIGHT, INDEX, 2] < -0.001
     assert (_upwards(np.stack(frames))[:, RIGHT] > 0.0).all()
     assert (_upwards(np.stack([frames[0], frames[0]])) == 0.0).all()
+
+
+def test_a_finger_may_lie_on_its_own_black_key_and_on_no_other() -> None:
+    black = np.flatnonzero(KEYBOARD.black)
+    dofs = _with_index_at(float(KEYBOARD.x[black[17]]), BLACK_FRONT + 0.02, BLACK_HEIGHT - 0.002)[None]
+    pushes = []
+    for own in (black[17], black[16]):
+        keys = np.full((1, 2, 5), -1)
+        keys[0, RIGHT, INDEX] = own
+        system = System(np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape), np.zeros(dofs.shape[:2]))
+        Collisions(SKELETON, Softness(spread=0.0005, outlier=0.003)).beside_black(pose(SKELETON, dofs), KEYBOARD, keys, system)
+        pushes.append(-system.slope[0, RIGHT, WRIST_Z])
+    assert pushes[0] == 0.0 < pushes[1]
