@@ -88,7 +88,7 @@ def _tone_intervals(strike: Array) -> Array:
 
 
 def _elsewhere(side: HandSide, strokes: KeyStrokes, finger: NDArray[np.intp]) -> Array:
-    """(n,) as in `Part`, of notes in order of strike."""
+    """(n,) as in `Part`, of notes in order of strike; for a hand of usual size."""
     tables, key = cost_tables(side), strokes.key
     result = np.full(len(key), np.inf)
     for ahead in range(1, min(_AHEAD, len(key))):
