@@ -52,10 +52,11 @@ _ARM = 0.65  # of the forearm keeps off the other hand, too: so much, as a share
 
 
 def _meeting() -> tuple[Index, Index]:
-    """Pairs of capsules of one hand that may meet: outer phalanges of any two fingers, for they cross, too; the thumb's last
-    one and the others' first."""
+    """Pairs of capsules of one hand that may meet: outer phalanges of any two fingers, for they cross, too; the thumb's last one
+    and the others' first; and a long finger's first one and the next finger's middle one."""
     pairs = [(3 * a + i, 3 * b + j) for a, b in combinations(range(5), 2) for i, j in product((1, 2), repeat=2)]
     pairs += [(2, 3 * finger) for finger in range(1, 5)]
+    pairs += [(3 * a + i, 3 * a + 3 + j) for a in range(1, 4) for i, j in ((0, 1), (1, 0))]
     first, second = np.array(pairs).T
     return first, second
 
