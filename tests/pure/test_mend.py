@@ -12,13 +12,13 @@ from tests.pure.test_settle import problem_of
 
 
 def _through_each_other() -> list[NoteEvent]:
-    """Two scales, the right hand's down and the left one's up, over the same keys, a note every 75 ms."""
+    """Two scales, the right hand's down and the left one's up, over the same keys, a note every 100 ms."""
     scales = {
         HandSide.RIGHT: (74, 72, 70, 68, 67, 65, 63, 62, 60, 58, 56, 55),
         HandSide.LEFT: (53, 54, 56, 58, 60, 61, 63, 65, 66, 68, 70, 72),
     }
     return [
-        NoteEvent(begin := 0.3 + 0.15 * place + 0.075 * side, begin + 0.135, pitch, 90, side)
+        NoteEvent(begin := 0.3 + 0.2 * place + 0.1 * side, begin + 0.18, pitch, 90, side)
         for side, scale in scales.items()
         for place, pitch in enumerate(scale)
     ]
