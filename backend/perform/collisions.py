@@ -111,17 +111,17 @@ class Collisions:
         self.soft.add(system, (frame, hand), rows, short[which], hardness=_KEYS)
 
     def beside_black(self, posed: kinematics.Posed, keyboard: Keyboard, own: Index, system: System) -> None:
-        """Last phalanges and their joints stay out of black keys: aside, above or in front of them. Spheres that fill them lead
+        """Last phalanges and the two last joints stay out of black keys: aside, above or before them. Spheres that fill them lead
         the finger to a side as a whole; the skin itself (`key_walls`) fits more closely, but alone it would trap it there.
 
         own: (N, H, 5) index of the key that each finger presses, -1 where it presses none.
         """
         keys = np.flatnonzero(keyboard.black)
         black, half = keyboard.x[keys], 0.5 * BLACK_WIDTH_BASE * keyboard.scale
-        first, last = posed.joints[..., 1, :], posed.joints[..., 2, :]
+        middle, last = posed.joints[..., 1, :], posed.joints[..., 2, :]
         tip = last + (posed.distal @ self.pulp[..., None])[..., 0]
         balls = (
-            (first, self.joint[..., 1], self.joint[..., 1], 0),
+            (middle, self.joint[..., 1], self.joint[..., 1], 0),
             (last, self.joint[..., 2], self.joint[..., 2], 1),
             (tip, self.half_width, self.thick, 2),
         )
@@ -155,9 +155,9 @@ class Collisions:
         arm = wrist + (posed.wrist_turn @ self.arm[..., None])[:, :, None, :, 0]
         begin = np.concatenate([joints.reshape(flat), heel, arm], axis=2)
         end = np.concatenate([last.reshape(flat), knuckles, wrist], axis=2)
-        lower = _LOW * self.radius[..., None] * posed.wrist_turn[:, :, None, :, 2]
-        begin[:, :, _LOWER] -= lower[:, :, _LOWER]
-        end[:, :, _LOWER[1:]] -= lower[:, :, _LOWER[1:]]
+        lower = _LOW * self.radius[:, _LOWER, None] * posed.wrist_turn[:, :, None, :, 2]
+        begin[:, :, _LOWER] -= lower
+        end[:, :, _LOWER[1:]] -= lower[:, :, 1:]
         return begin, end
 
     def _within(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: System) -> None:
