@@ -11,28 +11,32 @@ from s2c_blender.wire.notes import NoteEvent
 from tests.pure.test_settle import problem_of
 
 
-def _through_each_other() -> list[NoteEvent]:
-    """Two scales, the right hand's down and the left one's up, over the same keys, a note every 100 ms."""
+def _through_each_other(tone: float) -> list[NoteEvent]:
+    """Two scales, the right hand's down and the left one's up, over the same keys, a note every `tone` seconds."""
     scales = {
         HandSide.RIGHT: (74, 72, 70, 68, 67, 65, 63, 62, 60, 58, 56, 55),
         HandSide.LEFT: (53, 54, 56, 58, 60, 61, 63, 65, 66, 68, 70, 72),
     }
     return [
-        NoteEvent(begin := 0.3 + 0.2 * place + 0.1 * side, begin + 0.18, pitch, 90, side)
+        NoteEvent(begin := 0.3 + (2 * place + side) * tone, begin + 1.8 * tone, pitch, 90, side)
         for side, scale in scales.items()
         for place, pitch in enumerate(scale)
     ]
 
 
 def test_less_is_wrong_afterwards_and_the_rest_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem = problem_of(_through_each_other())
+    """How much less is luck in any one piece: five tempos."""
     monkeypatch.setattr(settle, "mend", lambda problem, dofs, look: dofs)
-    before = settle.solve_and_settle(problem, lambda: None).reshape(problem.prior.shape)
-    after = mend(problem, before, lambda: None)
-    wrong, left = (np.maximum(problem.faults(dofs, lambda: None) - 0.001, 0.0) for dofs in (before, after))
-    assert left.sum() < 0.7 * wrong.sum()
-    moved, faulty = np.flatnonzero((before != after).any(axis=(1, 2))), np.flatnonzero(problem.wrong > 0.002)
-    assert np.abs(moved[:, None] - faulty).min(axis=1).max() <= 3 * 6  # three tries, 0.1 s around what each leaves
+    before_and_after = []
+    for tone in (0.07, 0.08, 0.09, 0.10, 0.11):
+        problem = problem_of(_through_each_other(tone))
+        before = settle.solve_and_settle(problem, lambda: None).reshape(problem.prior.shape)
+        after = mend(problem, before, lambda: None)
+        before_and_after.append([np.maximum(problem.faults(dofs, lambda: None) - 0.001, 0.0).sum() for dofs in (before, after)])
+        moved, faulty = np.flatnonzero((before != after).any(axis=(1, 2))), np.flatnonzero(problem.wrong > 0.002)
+        assert np.abs(moved[:, None] - faulty).min(axis=1).max(initial=0) <= 3 * 6  # three tries, 0.1 s around each
+    wrong, left = np.sum(before_and_after, axis=0)
+    assert left < 0.8 * wrong
 
 
 def test_what_spoils_more_than_it_mends_does_not_count() -> None:
