@@ -86,6 +86,8 @@ class Collisions:
         knuckle = np.maximum(_KNUCKLE * skeleton.radius[:, :1, None], flesh[..., :1])
         self.joint = np.concatenate([knuckle, _JOINT * flesh[..., :2]], axis=-1)
         self.ball = np.concatenate([self.joint.reshape(2, 15), self.radius[:, _UNDER]], axis=1)  # (H, 24)
+        # (H, 5) at middle joints, beside keys: the thumb's is its ball's end.
+        self.middle = np.concatenate([self.radius[:, :1], self.joint[:, 1:, 1]], axis=1)
         sideways = np.einsum("hfpi,hfi->hfp", skeleton.pads, skeleton.flexion[:, chains[:, 2]])
         self.half_width, self.thick = 0.5 * np.ptp(sideways, axis=-1), self.radius[:, 2:15:3]  # (H, 5) of last phalanges
 
@@ -111,7 +113,7 @@ class Collisions:
         self.soft.add(system, (frame, hand), rows, short[which], hardness=_KEYS)
 
     def beside_black(self, posed: kinematics.Posed, keyboard: Keyboard, own: Index, system: System) -> None:
-        """Last phalanges and the two last joints stay out of black keys: aside, above or before them. Spheres that fill them lead
+        """The two last phalanges and their joints stay out of black keys: aside, above or before them. Spheres that fill them lead
         the finger to a side as a whole; the skin itself (`key_walls`) fits more closely, but alone it would trap it there.
 
         own: (N, H, 5) index of the key that each finger presses, -1 where it presses none.
@@ -121,7 +123,8 @@ class Collisions:
         middle, last = posed.joints[..., 1, :], posed.joints[..., 2, :]
         tip = last + (posed.distal @ self.pulp[..., None])[..., 0]
         balls = (
-            (middle, self.joint[..., 1], self.joint[..., 1], 0),
+            (middle, self.middle, self.middle, 0),
+            (0.5 * (middle + last), self.joint[..., 2], self.joint[..., 2], 1),
             (last, self.joint[..., 2], self.joint[..., 2], 1),
             (tip, self.half_width, self.thick, 2),
         )

@@ -11,7 +11,7 @@ from backend.perform.normal_equations import Softness, System
 from backend.perform.posture import playing_posture
 from backend.perform.targets import Targets
 from s2c_blender.motion import anatomy
-from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.hands import FINGER_JOINTS, HandSide
 from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT, Keyboard
 from tests.skeletons import plain_skeleton
 
@@ -78,14 +78,55 @@ def test_a_finger_that_dips_into_a_key_between_two_frames_is_raised_in_both() ->
     assert (_upwards(np.stack([frames[0], frames[0]])) == 0.0).all()
 
 
+def _beside_black(dofs: NDArray[np.float64], keys: NDArray[np.intp]) -> NDArray[np.float64]:
+    """(2, D) gradient at one pose (2, D) whose fingers press `keys` (2, 5)."""
+    system = System(np.zeros((1, *dofs.shape, anatomy.DOFS)), np.zeros((1, *dofs.shape)), np.zeros((1, 2)))
+    soft = Softness(spread=0.0005, outlier=0.003)
+    Collisions(SKELETON, soft).beside_black(pose(SKELETON, dofs[None]), KEYBOARD, keys[None], system)
+    return system.slope[0]
+
+
 def test_a_finger_may_lie_on_its_own_black_key_and_on_no_other() -> None:
     black = np.flatnonzero(KEYBOARD.black)
-    dofs = _with_index_at(float(KEYBOARD.x[black[17]]), BLACK_FRONT + 0.02, BLACK_HEIGHT - 0.002)[None]
+    dofs = _with_index_at(float(KEYBOARD.x[black[17]]), BLACK_FRONT + 0.02, BLACK_HEIGHT - 0.002)
     pushes = []
     for own in (black[17], black[16]):
-        keys = np.full((1, 2, 5), -1)
-        keys[0, RIGHT, INDEX] = own
-        system = System(np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape), np.zeros(dofs.shape[:2]))
-        Collisions(SKELETON, Softness(spread=0.0005, outlier=0.003)).beside_black(pose(SKELETON, dofs), KEYBOARD, keys, system)
-        pushes.append(-system.slope[0, RIGHT, WRIST_Z])
+        keys = np.full((2, 5), -1)
+        keys[RIGHT, INDEX] = own
+        pushes.append(-_beside_black(dofs, keys)[RIGHT, WRIST_Z])
     assert pushes[0] == 0.0 < pushes[1]
+
+
+def _thumb_joints_at(turn: float, middle: float, place: tuple[float, float, float]) -> NDArray[np.float64]:
+    """A pose (2, D) turned so far to the thumb's side; what is `middle` of the way from the right thumb's middle joint to its last
+    one is there."""
+    dofs = playing_posture(SKELETON).dofs.copy()
+    dofs[RIGHT, anatomy.index("wrist abduction")] = turn
+    _, second, third = pose(SKELETON, dofs[None]).joints[0, RIGHT, 0]
+    dofs[RIGHT, :3] += place - (1.0 - middle) * second - middle * third
+    return dofs
+
+
+def test_the_ball_of_the_thumb_stays_before_the_black_keys() -> None:
+    """The thumb points back to the player. Its ball is thicker than the bone at its end."""
+    x = float(KEYBOARD.x[np.flatnonzero(KEYBOARD.black)[17]])
+    ball = 1.3 * SKELETON.radius[RIGHT, FINGER_JOINTS[0][0]]
+    thumb, nothing = anatomy.FINGER_DOFS[0], np.full((2, 5), -1)
+    touching, free = (
+        _beside_black(_thumb_joints_at(1.1, 0.0, (x, BLACK_FRONT - ball + gap, 0.006)), nothing)[RIGHT, thumb]
+        for gap in (0.001, -0.004)
+    )
+    assert touching.any() and not free.any()
+
+
+def test_a_thumb_that_lies_across_a_black_key_stays_above_it() -> None:
+    """Between its joints, which are on both sides of the key."""
+    black = np.flatnonzero(KEYBOARD.black)
+    radius = SKELETON.radius[RIGHT, FINGER_JOINTS[0][1]]
+    keys = np.full((2, 5), -1)
+    keys[RIGHT, 0] = black[16]  # its own one is beside
+    pushes = []
+    for height in (-0.002, 0.002):
+        place = (float(KEYBOARD.x[black[17]]), BLACK_FRONT + 0.02, BLACK_HEIGHT + radius + height)
+        pushes.append(_beside_black(_thumb_joints_at(0.7, 0.5, place), keys)[RIGHT, anatomy.FINGER_DOFS[0]])
+    assert pushes[0].any() and not pushes[1].any()
