@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 # Share of its neighbours' ways up and down that an idle finger is asked to go. Thumb and index are the most independent, ring and
 # little finger the least (Zatsiorsky, Li and Latash 2000, "Enslaving effects in multi-finger force production"). More than what
 # is to be seen at the knuckles: the hand goes down and leans with the finger that plays, which holds idle ones back.
-_SHARES = np.array([0.10, 0.22, 0.38, 1.0, 0.38])
+_SHARES = np.array([0.07, 0.22, 0.38, 1.0, 0.38])
 _DOWN, _UP = -0.001, 0.010  # metres at most; near the keys there is no room: what goes lower presses its neighbours
 _KEPT = 0.7  # share of the knuckle's way that the fingertip goes; middle joints move a little against it (Goebl and Palmer 2013)
 _BENT = -0.0055  # metres that the knuckle alone goes down at most: the middle joint gives back what the fingertip has no room for

@@ -26,7 +26,7 @@ from .targets import Targets, black_steepness, black_top
 Array = NDArray[np.float64]
 
 _PIN = 1e12  # weight of a frame that is to stay as it is
-_MISSED = 0.5  # of a metre that a finger is off its place on its key counts as wrong: it may do without some
+_MISSED = 0.5  # of a metre that a finger is beside its place on its key counts as wrong: it may do without some
 _LAST = 99  # an iteration by which wishes are as tight as they get
 
 
@@ -60,7 +60,8 @@ class SolveSettings:
     acceleration: Array = field(
         default_factory=lambda: _per_dof(8.0, 6.0, 40.0, (150.0, 150.0, 200.0, 250.0), (120.0, 250.0, 250.0))
     )
-    limit: float = np.radians(0.3)
+    limit: float = np.radians(0.3)  # beyond what joints can do,
+    beyond: float = np.radians(1.5)  # and never farther than this
     clearance: float = 0.0006
     collision: float = 0.0008
     outlier_collision: float = 0.009  # metres of overlap beyond which pushing gets no stronger
@@ -115,8 +116,9 @@ class Problem:
 
     def run(self, dofs: Array, iterations: range, look: Callable[[], None]) -> Array:
         """Poses (N, H, D) from where they are now. The first iterations are for the hand as a whole: see `SolveSettings`."""
+        lowest, highest = anatomy.LOWEST - self.settings.beyond, anatomy.HIGHEST + self.settings.beyond
         for iteration in iterations:
-            dofs = dofs + self._step(dofs, iteration, look)
+            dofs = np.clip(dofs + self._step(dofs, iteration, look), lowest, highest)
         return dofs
 
     def part(self, index: NDArray[np.intp], pinned: NDArray[np.bool_] | None = None, *, apart: int = 1) -> "Problem":
@@ -227,9 +229,9 @@ class Problem:
         residuals = np.stack([off_x, off_y, off_z], axis=-1)
         presses = np.isinf(wish.clearance)
         in_front = np.where(self.on_black, BLACK_FRONT, 0.0) + self.settings.edge - y
-        missed = _MISSED * np.where(presses, np.maximum(np.maximum(np.abs(off_x), in_front), np.abs(off_z)), 0.0).max(axis=-1)
+        missed = np.where(presses, np.maximum(_MISSED * np.maximum(np.abs(off_x), in_front), np.abs(off_z)), 0.0).max(axis=-1)
         # What is in front of its key does not press it at all.
-        y_weight = np.where(presses & (y < self.settings.edge), wish.x_weight, wish.y_weight)
+        y_weight = np.where(presses & (in_front > 0.0), wish.x_weight, wish.y_weight)
         weight = np.minimum(np.stack([wish.x_weight, y_weight, wish.height_weight], axis=-1), loosest**-2)
         # Huber: what is far out of reach pulls, but not with all its might (wishes may contradict each other).
         outlier = np.full(residuals.shape, self.settings.outlier)

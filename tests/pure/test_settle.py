@@ -8,15 +8,17 @@ import pytest
 
 from backend.perform.fingering import assign_fingers
 from backend.perform.hands_split import assign_hands
+from backend.perform.kinematics import lowest, pose
 from backend.perform.manner import manner
 from backend.perform.planner import Plan, Setting, Take
 from backend.perform.problem import Problem, SolveSettings
 from backend.perform.settle import solve_and_settle
 from backend.perform.stretches import stretches_in_rows
+from s2c_blender.motion import anatomy
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
 from s2c_blender.motion.key_motion import key_motion
 from s2c_blender.wire.hands import HandSide
-from s2c_blender.wire.keyboard import Keyboard
+from s2c_blender.wire.keyboard import BLACK_FRONT, Keyboard
 from s2c_blender.wire.notes import NoteEvent, Score
 
 
@@ -67,6 +69,30 @@ def test_a_frame_that_is_held_stays_in_place(problem: Problem) -> None:
     moved = np.abs(part.run(problem.prior.copy(), range(2), lambda: False) - problem.prior).max(axis=(1, 2)).reshape(2, 240)
     assert moved[held].max() < 1e-6
     assert moved[~held].max() > 1e-3
+
+
+def test_what_draws_a_finger_back_does_not_draw_it_off_the_front_of_its_black_key() -> None:
+    problem = problem_of([NoteEvent(0.5, 2.5, 66, 70, HandSide.RIGHT, 2)])
+    dofs = solve_and_settle(problem, lambda: None).reshape(-1, 2, anatomy.DOFS)
+    back = dofs.copy()
+    back[:, HandSide.RIGHT, 1] -= 0.045
+    problem.forget_steps()
+    problem.stay_near(back, np.full(back.shape[:2], 300.0))
+    drawn = problem.run(dofs, range(10, 26), lambda: None)
+    bottom, _ = lowest(problem.skeleton, pose(problem.skeleton, drawn))
+    held = bottom[120:180, HandSide.RIGHT, 1, 1]  # from 1 to 2 s
+    assert BLACK_FRONT < held.min() < BLACK_FRONT + 0.02
+
+
+def test_what_pulls_at_joints_does_not_bend_them_too_far(problem: Problem) -> None:
+    far = problem.prior.copy()
+    far[..., anatomy.index("index1 abduction")] = 2.0
+    problem.forget_steps()
+    problem.stay_near(far, np.full(far.shape[:2], 1e4))
+    bent = problem.run(problem.prior.copy(), range(6), lambda: None)
+    problem.stay_near(far, np.zeros(far.shape[:2]))
+    over = (bent - anatomy.HIGHEST)[..., anatomy.index("index1 abduction")]
+    assert 0.0 < over.max() < problem.settings.beyond + 1e-9
 
 
 def test_stretches_are_held_at_both_ends_and_lose_no_frame() -> None:
