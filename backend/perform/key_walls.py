@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 Index = NDArray[np.intp]
 
+# Tried and left: 0.6 mm (small hands press neighbours), 0.3 (more notes come late, held up beside their keys).
 _SOFT = Softness(spread=0.0004, outlier=0.003)
 _MARGIN = 0.0002  # metres from a key at which skin begins to be held off
 _PRESSED = 0.0010  # metres that a finger may be in its own key: its contact is asked for elsewhere

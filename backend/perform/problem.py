@@ -67,7 +67,7 @@ class SolveSettings:
     outlier_collision: float = 0.009  # metres of overlap beyond which pushing gets no stronger
     bound: float = 0.005  # sideways spread of a wish (metres) from which on a finger has something to do
     on_key: float = 0.003  # metres beside its place on the key at which a finger is not on the key
-    edge: float = 0.002  # y (metres) up to which a finger that presses has to go in, as it has to be on its key sideways
+    edge: float = 0.002  # metres from its key's front up to which a finger that presses has to go in, as it has to be on the key
     largest_turn: float = 0.35  # per iteration: the linearisation holds no farther
     damping: float = 1.0  # Levenberg's, as a share of the prior's weights
     first_spread: float = 0.006  # tightest wish of the first iteration (metres),
