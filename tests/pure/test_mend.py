@@ -25,10 +25,10 @@ def _through_each_other(tone: float) -> list[NoteEvent]:
 
 
 def test_less_is_wrong_afterwards_and_the_rest_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How much less is luck in any one piece: five tempos."""
+    """How much less is luck in any one piece: nine tempos."""
     monkeypatch.setattr(settle, "mend", lambda problem, dofs, look: dofs)
     before_and_after = []
-    for tone in (0.07, 0.08, 0.09, 0.10, 0.11):
+    for tone in (0.06, 0.07, 0.08, 0.09, 0.10, 0.11, 0.12, 0.13, 0.14):
         problem = problem_of(_through_each_other(tone))
         before = settle.solve_and_settle(problem, lambda: None).reshape(problem.prior.shape)
         after = mend(problem, before, lambda: None)
