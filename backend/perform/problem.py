@@ -61,7 +61,7 @@ class SolveSettings:
         default_factory=lambda: _per_dof(8.0, 6.0, 40.0, (150.0, 150.0, 200.0, 250.0), (120.0, 250.0, 250.0))
     )
     limit: float = np.radians(0.3)  # beyond what joints can do,
-    beyond: float = np.radians(1.5)  # and never farther than this
+    beyond: float = np.radians(1.5)  # and never farther than this (2 degrees count as out of range: `joint_limits`)
     clearance: float = 0.0006
     collision: float = 0.0008
     outlier_collision: float = 0.009  # metres of overlap beyond which pushing gets no stronger
@@ -112,7 +112,9 @@ class Problem:
         self.walls = KeyWalls(skeleton, self.targets.keyboard, self.frames)
         self.own = own_keys(self.targets)
         self.idle = self.targets.x_weight < settings.bound**-2
-        self.on_black = (self.targets.on_top > 0.5) & np.isinf(self.targets.clearance)  # presses a black key
+        self.presses = np.isinf(self.targets.clearance)
+        black = self.presses & (self.targets.on_top > 0.5)
+        self.inside = np.where(black, BLACK_FRONT, 0.0) + settings.edge  # y from which a finger that presses is over its key
 
     def run(self, dofs: Array, iterations: range, look: Callable[[], None]) -> Array:
         """Poses (N, H, D) from where they are now. The first iterations are for the hand as a whole: see `SolveSettings`."""
@@ -221,14 +223,13 @@ class Problem:
         astray = np.maximum(bottom[..., 0] - wish.x_high, wish.x_low - bottom[..., 0]) > self.settings.on_key
         height = wish.height + wish.tilt * y
         if settled:
-            height = np.where(astray & np.isinf(wish.clearance), np.maximum(height, top), height)
+            height = np.where(astray & self.presses, np.maximum(height, top), height)
         off_z = z - (height + wish.over_black * top)
         clearance = np.where(astray, np.maximum(wish.clearance, 0.0), wish.clearance)
         short = np.minimum(z - (clearance + top), 0.0)
         clear_weight = np.where(short < 0.0, max(self.settings.clearance, loosest) ** -2, 0.0)
         residuals = np.stack([off_x, off_y, off_z], axis=-1)
-        presses = np.isinf(wish.clearance)
-        in_front = np.where(self.on_black, BLACK_FRONT, 0.0) + self.settings.edge - y
+        presses, in_front = self.presses, self.inside - y
         missed = np.where(presses, np.maximum(_MISSED * np.maximum(np.abs(off_x), in_front), np.abs(off_z)), 0.0).max(axis=-1)
         # What is in front of its key does not press it at all.
         y_weight = np.where(presses & (in_front > 0.0), wish.x_weight, wish.y_weight)

@@ -22,10 +22,14 @@ RIGHT, LEFT = HandSide.RIGHT, HandSide.LEFT
 WRIST_Z = anatomy.index("wrist z")
 
 
+def _nothing_asked(dofs: NDArray[np.float64]) -> System:
+    """Normal equations of poses (N, 2, D) to add to."""
+    return System(np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape), np.zeros(dofs.shape[:2]))
+
+
 def _upwards(dofs: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, 2) how strongly walls push hands upwards at the frames of one window."""
-    targets = Targets.idle(len(dofs), 60.0, KEYBOARD)
-    system = System(np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape), np.zeros(dofs.shape[:2]))
+    targets, system = Targets.idle(len(dofs), 60.0, KEYBOARD), _nothing_asked(dofs)
     KeyWalls(SKELETON, KEYBOARD, len(dofs)).add(pose(SKELETON, dofs), targets, own_keys(targets), system)
     return -system.slope[..., WRIST_Z]
 
@@ -80,7 +84,7 @@ def test_a_finger_that_dips_into_a_key_between_two_frames_is_raised_in_both() ->
 
 def _beside_black(dofs: NDArray[np.float64], keys: NDArray[np.intp]) -> NDArray[np.float64]:
     """(2, D) gradient at one pose (2, D) whose fingers press `keys` (2, 5)."""
-    system = System(np.zeros((1, *dofs.shape, anatomy.DOFS)), np.zeros((1, *dofs.shape)), np.zeros((1, 2)))
+    system = _nothing_asked(dofs[None])
     soft = Softness(spread=0.0005, outlier=0.003)
     Collisions(SKELETON, soft).beside_black(pose(SKELETON, dofs[None]), KEYBOARD, keys[None], system)
     return system.slope[0]
