@@ -221,9 +221,10 @@ class _Fingertip:
         self.targets.height_weight[column] = np.where(away < 1.0, AIR_SPREAD**-2, self.targets.height_weight[column])
 
     def _hand_freed(self, k: int, keyboard: Keyboard) -> float:
-        """When the hand leaves the last key too far away to be held until this finger touches its own."""
+        """When the hand leaves the last key that it cannot hold until this finger touches its own."""
         strokes, key = self.part.strokes, self.part.key
         away = np.abs(keyboard.x[key] - keyboard.x[key[self.own[k]]]) > REACH
+        away |= strokes.gives_way & (strokes.leave < self.touch[k]) & (key != key[self.own[k]])
         away &= (strokes.touch < self.touch[k]) & (strokes.up > self.touch[k] - LEAD)
         return float(strokes.leave[away].max(initial=-np.inf))
 

@@ -27,6 +27,7 @@ FINGER_SPEED = 2.5  # and metres per second between
 SEMITONE = 0.0137  # mean width
 FINGERS = range(1, 6)
 REACH = 0.2  # metres between keys that a hand does not touch at one time
+EARLY = 0.005  # seconds before its note ends at which a finger makes way by leaving
 HIGHEST_TURN = 0.25  # share at which a key turns round again when it is struck as fast as can be
 _SLOWEST = 2.0  # travels a second at which a key passes LET_OFF at least
 _END_SLOPE = 1.0  # speed at the key bottom, in travels per attack: keys are stopped by felt, not by the finger
@@ -49,6 +50,7 @@ class KeyStrokes:
     """
 
     key: NDArray[np.intp]  # MIDI pitch - 21
+    gives_way: NDArray[np.bool_]  # its finger leaves before the note ends, for what its hand plays next
     leader: NDArray[np.intp]
     touch: Array  # the key begins to go down
     strike: Array  # it passes LET_OFF: the hammer is let off
@@ -142,6 +144,7 @@ def key_motion(score: Score, fingering: Fingering) -> KeyMotion:
     velocity = np.array([note.velocity for note in notes], dtype=float)
     strike = np.where(fingering.played, fingering.strike, [note.onset for note in notes]).astype(float)
     release = np.where(fingering.played, fingering.release, [note.offset for note in notes]).astype(float)
+    gives_way = release < np.array([note.offset for note in notes]) - EARLY
     leader = _leaders(key, strike)
     last = np.full(len(notes), -np.inf)
     # A doubled note rests on the finger that strikes for it: it does not hold the key any longer than that finger does.
@@ -153,18 +156,16 @@ def key_motion(score: Score, fingering: Fingering) -> KeyMotion:
 
     own = np.flatnonzero(leader == np.arange(len(notes)))
     own = own[np.lexsort((strike[own], key[own]))]
-    attack = np.minimum(
-        attack_duration(loudest), np.maximum((strike - _finger_free(key, strike, release, fingering)) / LET_OFF, 0.0)
-    )
-    attack = np.maximum(attack, FASTEST_ATTACK)
+    free = _hand_free(key, gives_way, strike, release, fingering)
+    attack = np.clip((strike - free) / LET_OFF, FASTEST_ATTACK, attack_duration(loudest))
     strokes = _strokes(key[own], strike[own], last[own], attack[own])
     where = np.empty(len(notes), dtype=np.intp)
     where[own] = np.arange(len(own))
-    return KeyMotion(KeyStrokes(key, leader, *(column[where[leader]] for column in strokes)))
+    return KeyMotion(KeyStrokes(key, gives_way, leader, *(column[where[leader]] for column in strokes)))
 
 
-def _finger_free(key: NDArray[np.intp], strike: Array, release: Array, fingering: Fingering) -> Array:
-    """For each note the moment from which its finger may touch the key, coming from another one; a struck touch is a late one."""
+def _hand_free(key: NDArray[np.intp], gives_way: NDArray[np.bool_], strike: Array, release: Array, fingering: Fingering) -> Array:
+    """For each note the moment from which its finger may touch the key: it comes from another one, and has its hand with it."""
     free = np.full(len(key), -np.inf)
     previous: dict[tuple[int, int], int] = {}
     for note in np.argsort(strike, kind="stable"):
@@ -177,7 +178,10 @@ def _finger_free(key: NDArray[np.intp], strike: Array, release: Array, fingering
             free[note] = release[before] + HALF_RISE + SETTLE + way / FINGER_SPEED
         for number in FINGERS:
             other = previous.get((finger[0], number))
-            if other is not None and abs(int(key[note]) - int(key[other])) * SEMITONE > REACH:
+            if other is None or key[other] == key[note]:
+                continue
+            makes_way = gives_way[other] and release[other] < strike[note]
+            if makes_way or abs(int(key[note]) - int(key[other])) * SEMITONE > REACH:
                 free[note] = max(free[note], release[other] + HALF_RISE)
         previous[finger] = int(note)
     return free

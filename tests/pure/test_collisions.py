@@ -10,6 +10,7 @@ from backend.perform.normal_equations import Softness, System
 from backend.perform.posture import playing_posture
 from s2c_blender.motion import anatomy
 from s2c_blender.wire.hands import HandSide
+from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT
 from tests.skeletons import plain_skeleton
 
 SKELETON = plain_skeleton()
@@ -97,3 +98,17 @@ def test_a_palm_that_is_far_in_stays_above_the_black_keys() -> None:
     before_the_keys, over_black = slopes
     assert (before_the_keys == 0.0).all()
     assert (over_black < 0.0).all()  # upwards
+
+
+def test_a_flat_hand_does_not_come_up_against_the_black_keys_fronts_with_its_knuckles() -> None:
+    """Knuckles that are nearer to those fronts than they are thick are pushed up harder than farther out."""
+    thick = Collisions(SKELETON, Softness(spread=0.0005, outlier=0.003)).joint[HandSide.RIGHT, 2, 0]
+    pushes = []
+    for before in (0.5, 2.0):
+        dofs = _beside(np.array([0.6]))
+        dofs[..., 3:] = 0.0
+        knuckle = pose(SKELETON, dofs).joints[0, HandSide.RIGHT, 2, 0]
+        dofs[..., 1:3] += np.array([BLACK_FRONT - before * thick, 0.7 * BLACK_HEIGHT + thick]) - knuckle[1:]
+        pushes.append(_pushes(dofs)[1][0, HandSide.RIGHT, 2])
+    near, far = pushes
+    assert near < 1.1 * far < 0.0  # upwards

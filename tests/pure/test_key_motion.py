@@ -55,6 +55,18 @@ def test_repeated_notes_without_a_gap_are_all_separate(per_second):
     assert np.all(motion.strokes.up_share <= HIGHEST_TURN)
 
 
+def test_a_hand_that_lets_go_early_touches_its_next_key_only_when_the_last_one_is_up():
+    """A soft stroke would begin while the little finger still holds its key, though one hand cannot have both."""
+    score, fingering = _piece([(0.0, 1.02, 64, 30), (1.0, 2.0, 52, 30)])
+    fingering.finger[:] = 5, 1
+    together = key_motion(score, fingering).strokes
+    fingering.release[0] = 0.93
+    parted = key_motion(score, fingering).strokes
+    assert not together.gives_way.any() and parted.gives_way.tolist() == [True, False]
+    assert together.touch[1] < 0.93 < parted.up[0] < parted.touch[1] + 0.002
+    assert parted.strike[1] == 1.0
+
+
 def test_overlapping_notes_of_one_pitch_are_struck_anew():
     presses = _presses(key_motion(*_piece([(0.0, 2.0, 60, 80), (1.0, 3.0, 60, 80)])).curves[60 - LOWEST], 4.0)
     assert presses[:, 0] == pytest.approx([0.0, 1.0], abs=3e-4)

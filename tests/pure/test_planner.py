@@ -19,14 +19,14 @@ from tests.skeletons import plain_skeleton
 RIGHT, LEFT = HandSide.RIGHT, HandSide.LEFT
 
 
-def _plan(*played: tuple[NoteEvent, int], seconds: float = 10.0) -> Plan:
-    """A plan of notes with their fingers."""
+def _plan(*played: tuple[NoteEvent, int], seconds: float = 10.0, early: float = 0.0) -> Plan:
+    """A plan of notes with their fingers, which leave `early` seconds before the notes end."""
     score = Score(tuple(note for note, _ in played))
     fingering = Fingering(
         hand=np.array([note.hand for note, _ in played], dtype=np.int8),
         finger=np.array([finger for _, finger in played], dtype=np.int8),
         strike=np.array([note.onset for note, _ in played]),
-        release=np.array([note.offset for note, _ in played]),
+        release=np.array([note.offset - early for note, _ in played]),
     )
     take = Take(-1.0, 60.0, round(60 * seconds))
     return Plan(score, fingering, key_motion(score, fingering), Setting(plain_skeleton(), Keyboard(), take, manner(0.5, 0)))
@@ -135,3 +135,12 @@ def test_a_finger_leaves_its_key_sooner_where_its_hand_leaps() -> None:
         rises.append(plan.section(0, plan.frames)[1].clearance[:, RIGHT, 2])
     on_key = [np.isinf(clearance) for clearance in rises]
     assert on_key[0].sum() > on_key[1].sum() > 0
+
+
+def test_a_finger_makes_for_its_key_when_its_hand_has_let_go_of_the_one_before() -> None:
+    """The thumb's wishes sideways: beside a key that its hand holds on to, and one that it leaves early, to have the next one."""
+    begins = []
+    for early in (0.0, 0.07):
+        plan = _plan((NoteEvent(1.0, 2.0, 72, 70, RIGHT), 5), (NoteEvent(2.0, 3.0, 60, 70, RIGHT), 1), early=early)
+        begins.append(plan.setting.take.times[np.flatnonzero(plan.section(0, plan.frames)[1].x_weight[:, RIGHT, 0])[0]])
+    assert begins[0] < 1.8 < plan.hands[RIGHT].strokes.leave[0] <= begins[1] < 2.0
