@@ -22,6 +22,7 @@ _WIDER = 1.07  # beside each other fingers and hands are wider than thick: half 
 _BALL = 1.3  # the ball of the thumb stands out from its first bone by more than by half of its thickness
 _JOINT = 1.05  # the same above keys, at a last joint: bent, its skin stands out
 _KNUCKLE = 1.0  # and at a knuckle, of the palm's half thickness
+_BEHIND = 0.005  # metres behind the black keys' fronts from which on all of it stays above them
 _TIP = 0.6  # where along a last phalanx its flesh is that thick
 _KEYS = 2.0  # how much harder keys are than skin
 _WRIST = 6  # degrees of freedom that come first: the hand's place and turns
@@ -102,8 +103,8 @@ class Collisions:
         small hand that reaches far would sink into them with its knuckles. So does the palm of a hand that plays far in."""
         begin, end = (points[:, :, _UNDER] for points in ends)
         place = np.concatenate([posed.joints.reshape(*begin.shape[:2], 15, 3), begin + _ALONG[:, None] * (end - begin)], axis=2)
-        before = np.clip((BLACK_FRONT - place[..., _OVER_BLACK, 1]) / self.ball[:, _OVER_BLACK], 0.0, 1.0)
-        high = BLACK_HEIGHT * (1.0 - before**2)  # from where a ball comes up to their fronts
+        before = np.clip((BLACK_FRONT + _BEHIND - place[..., _OVER_BLACK, 1]) / (self.ball[:, _OVER_BLACK] + _BEHIND), 0.0, 1.0)
+        high = BLACK_HEIGHT * (1.0 - before**2)  # the whole of it behind their fronts, less from where a ball comes up to them on
         short = place[..., 2] - self.ball - _FREE
         short[..., _OVER_BLACK] -= high
         which = frame, hand, ball = np.nonzero((short < 0.0) & (place[..., 1] > -self.ball))
