@@ -29,6 +29,8 @@ FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
 IN_TIME = 0.028  # seconds from leaving a white key to the strike for which the hand has to go in
 GIVE = 0.012  # metres beyond the practical stretch that a hand gives rather than let a key go,
 GIVE_LONG = 0.003  # and between long fingers, which open less (with 6 a small hand held a seventh like a star, on its neighbours)
+LEGATO = 0.06  # seconds by which a bound note ends after the next one has begun, at most,
+LONG = 0.3  # and which it lasts for a stretched hand to let go of it, for a shorter one would become much shorter
 LONGEST_WAY = 0.3  # seconds: what ends earlier than this before a strike is in nobody's way
 
 
@@ -78,14 +80,16 @@ def _make_way(
                 release[other.index] = cleared + HALF_RISE
                 continue
             stays.append(other)
-            conflict = tables[side].conflict[other.key, now.key, other.finger, now.finger] / 1000.0
+            pair = other.key, now.key, other.finger, now.finger
+            conflict, stretched = tables[side].conflict[pair] / 1000.0, tables[side].stretched[pair]
             held = time - strike[other.index]
             give = GIVE if 0 in (other.finger, now.finger) else GIVE_LONG
             same_finger = other.finger == now.finger
             rolled = playable.delay[other.index] != playable.delay[index]
-            moves_in = held > TOGETHER and _moves_in(other, now)
-            if same_finger or moves_in or (conflict > give and (held > TOGETHER or rolled)):
-                way = (LIFT if same_finger or conflict > give else IN_TIME) + conflict / FINGER_SPEED
+            parts = held > LONG and stretched and release[other.index] < time + LEGATO
+            lifts = same_finger or parts or (conflict > give and (held > TOGETHER or rolled))
+            if lifts or (held > TOGETHER and _moves_in(other, now)):
+                way = (LIFT if lifts else IN_TIME) + conflict / FINGER_SPEED
                 latest = held - SHORTEST_PRESS if rolled else 0.5 * held
                 release[other.index] = min(release[other.index], time - min(way, latest))
         down[side] = [*stays, now]

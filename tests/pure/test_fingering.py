@@ -278,6 +278,13 @@ def test_a_small_hand_lets_a_bass_go_that_a_larger_one_holds(span, held):
     assert (result.release[0] > 1.0) == held
 
 
+@pytest.mark.parametrize(("span", "length", "leaves"), [(0.22, 1.0, 1.0), (0.20, 1.0, 0.945), (0.20, 2.0, 2.0)])
+def test_a_hand_does_not_bind_what_it_would_have_to_stretch_for(span, length, leaves):
+    """A ninth, from the thumb to the little finger: at a stretch of small hands, who only hold on to what sounds on."""
+    score = Score((NoteEvent(0.0, length, 64, 70, LEFT, finger=1), NoteEvent(1.0, 3.0, 50, 70, LEFT, finger=5)))
+    assert finger(score, span=span).release[0] == pytest.approx(leaves)
+
+
 def test_hands_at_one_place_play_with_the_fingers_that_keep_them_apart():
     """They take turns on E and D sharp: each with the fingers of its thumb's side, so that it lies beside the other."""
     played = [(75, LEFT), (76, LEFT), (75, RIGHT), (76, RIGHT), (75, LEFT), (76, RIGHT), (75, RIGHT), (76, RIGHT)]
