@@ -29,8 +29,8 @@ FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
 IN_TIME = 0.028  # seconds from leaving a white key to the strike for which the hand has to go in
 GIVE = 0.012  # metres beyond the practical stretch that a hand gives rather than let a key go,
 GIVE_LONG = 0.003  # and between long fingers, which open less (with 6 a small hand held a seventh like a star, on its neighbours)
-LEGATO = 0.06  # seconds by which a bound note ends after the next one has begun, at most,
-LONG = 0.3  # and which it lasts for a stretched hand to let go of it, for a shorter one would become much shorter
+LEGATO = 0.06  # seconds after a strike up to which a note ends that is bound to it, at most,
+LONG = 0.3  # and that such a note has lasted where a stretched hand lets go of it: a shorter one would lose too much
 LONGEST_WAY = 0.3  # seconds: what ends earlier than this before a strike is in nobody's way
 
 

@@ -2,7 +2,7 @@
 """A take onto a character, step by step: it is placed, its hands are read, and what was solved on them is baked."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import bpy
 from ..motion.bone_map import BoneMap
 from ..motion.character_hand import CharacterHands
 from ..wire.clip import Clip
+from ..wire.errors import PianoHandsError
 from ..wire.hands import HandSide
 from . import refinger, seat
 from .action import below
@@ -76,9 +77,11 @@ def put_on(
     seated: bool,
     error: float,
 ) -> BakeReport:
-    """Bake a clip of these hands, saved at `path`; our own hands step aside."""
+    """Bake a clip of these hands, saved at `path`; our own hands step aside, and the piano keys go with these."""
     if scene.get(TAKE) and scene[TAKE] not in (armature.get(ON_ARMATURE), str(path)):
         armature[BEFORE] = scene[TAKE]
+    if scene.get(TAKE) != str(path):
+        refinger.put_on_keys(scene, _saved(scene.get(TAKE)), clip)
     report = bake(scene, armature, bone_map, hands, clip, seated=seated, error=error)
     mark_meshes(armature, bone_map)
     armature[ON_ARMATURE] = scene[TAKE] = str(path)
@@ -87,13 +90,23 @@ def put_on(
 
 
 def take_from(scene: bpy.types.Scene, armature: bpy.types.Object) -> None:
-    """Take the take off the character; our own hands are back where there are any."""
+    """Take the take off the character; our own hands are back where there are any, and the piano keys go with them."""
     remove_bake(armature)
-    armature.pop(ON_ARMATURE, None)
+    played = armature.pop(ON_ARMATURE, None)
     if BEFORE in armature:
         scene[TAKE] = armature[BEFORE]
         armature.pop(BEFORE)
+        own = _saved(scene[TAKE])
+        if own is not None:
+            refinger.put_on_keys(scene, _saved(played), own)
     show_own_hands(scene, True)
+
+
+def _saved(path: str | None) -> Clip | None:
+    """The clip in a file that the scene names; None where it is gone."""
+    with suppress(PianoHandsError):
+        return Clip.load(Path(bpy.path.abspath(path))) if path else None
+    return None
 
 
 def play_again(scene: bpy.types.Scene, clip: Clip, path: Path, *, own_map: Path | None, seated: bool, error: float) -> bool:

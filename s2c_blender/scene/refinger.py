@@ -38,7 +38,7 @@ def put_changes(scene: bpy.types.Scene, before: Clip, after: Clip, path: Path) -
                 frames = np.flatnonzero(changed[:, side_of(thing)])
                 if len(frames):
                     _put_on_hand(scene, thing, after, slice(int(frames[0]), int(frames[-1]) + 1))
-    _put_on_keys(scene, key_motion(before.score, before.fingering), after)
+    put_on_keys(scene, before, after)
 
 
 def _put_on_hand(scene: bpy.types.Scene, armature: bpy.types.Object, clip: Clip, span: slice) -> None:
@@ -61,11 +61,14 @@ def _sign(curves: dict[tuple[str, int], bpy.types.FCurve], path: str, frame: flo
     return -1.0 if float(np.dot(there, first)) < 0.0 else 1.0
 
 
-def _put_on_keys(scene: bpy.types.Scene, before: KeyMotion, clip: Clip) -> None:
-    after = key_motion(clip.score, clip.fingering)
+def put_on_keys(scene: bpy.types.Scene, before: Clip | None, after: Clip) -> None:
+    """The piano keys go with the fingers of `after`. Those that go with those of `before` alike stay as they are."""
     keys = {int(thing["midi_pitch"]): thing for thing in scene.objects if "midi_pitch" in thing and is_ours(thing)}
-    other = {pitch: thing for pitch, thing in keys.items() if _moves_otherwise(before, after, pitch - LOWEST)}
-    animate_keys(other, after, Keyboard(clip.octave), times=clip.times, fps=rate(scene), start_frame=frame_at(scene, 0.0))
+    motion = key_motion(after.score, after.fingering)
+    if before is not None:
+        was = key_motion(before.score, before.fingering)
+        keys = {pitch: thing for pitch, thing in keys.items() if _moves_otherwise(was, motion, pitch - LOWEST)}
+    animate_keys(keys, motion, Keyboard(after.octave), times=after.times, fps=rate(scene), start_frame=frame_at(scene, 0.0))
 
 
 def _moves_otherwise(before: KeyMotion, after: KeyMotion, key: int) -> bool:

@@ -24,6 +24,7 @@ from s2c_blender.motion.fast_copy import copy_motion
 from s2c_blender.scene import character, seat, stage
 from s2c_blender.scene.character_bake import bake
 from s2c_blender.scene.contact import measure_scene
+from s2c_blender.scene.refinger import put_on_keys
 from s2c_blender.wire.clip import Clip
 from tests import auto_rig_rigs, character_rigs, makehuman_rigs, rigify_rigs, shown_fingers
 from tests.character_rigs import Make
@@ -112,6 +113,7 @@ def _row(name: str, make: Make | Person, take: Path, options: argparse.Namespace
     carried = replace(clip, skeleton=armature.name, hands=hands.skeleton.to_arrays())
     solved = copy_motion(clip, hands.skeleton) if options.fast else perform_again(carried)
     report = bake(scene, armature, bone_map, hands, solved)
+    put_on_keys(scene, clip, solved)
     seconds = time.perf_counter() - began
     skinned = bool(character.skinned_meshes(armature))
     if not skinned:

@@ -171,6 +171,24 @@ def test_the_take_plays_over_a_body_animation_and_comes_off_again(scene, take, t
     assert not bpy.data.collections[HANDS].hide_render
 
 
+def _key_curves(scene):
+    keys = (thing for thing in scene.objects if "midi_pitch" in thing)
+    return {key["midi_pitch"]: [tuple(p.co) for curve in curves_of(key) for p in curve.keyframe_points] for key in keys}
+
+
+def test_piano_keys_go_with_the_hands_that_play(scene, take, tmp_path):
+    """A hand of four fingers leaves some keys sooner than one of five."""
+    own = _key_curves(scene)
+    armature = character_rigs.build(RIGS["MMD, four fingers"])
+    clip, _ = play(scene, armature, take, tmp_path)
+    theirs = _key_curves(scene)
+    assert (clip.fingering.release != take.fingering.release).any() and theirs != own
+    play_on.take_from(scene, armature)
+    assert _key_curves(scene) == own
+    build_stage(clip, tmp_path / "character.npz", scene=scene)
+    assert _key_curves(scene) == theirs
+
+
 def test_baking_again_seats_the_character_again(scene, take, tmp_path):
     armature = character_rigs.build(Make("unreal4", arms=30))
     play(scene, armature, take, tmp_path, fast=True)
