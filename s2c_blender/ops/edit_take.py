@@ -35,7 +35,7 @@ class S2CEdit:
 
         change: what was done to the clip, to be done as well to that of our own hands while a character plays.
         """
-        from ..scene import finger_numbers, play_on
+        from ..scene import play_on
 
         clip.save(remember(path))
         play_on.adopt(scene, path)
@@ -46,8 +46,6 @@ class S2CEdit:
             play_on.adopt_own(scene, target)
         self.lay_again(scene, clip, path)
         list_notes(scene, clip)
-        if finger_numbers.shown(scene):
-            finger_numbers.show(scene, clip)
 
     def lay_again(self, scene: bpy.types.Scene, clip: Clip, path: Path) -> None:
         """Where a character's body moves by an action of its own, its arms have to follow it anew."""

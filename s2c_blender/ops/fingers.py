@@ -135,7 +135,6 @@ def has_take(operator: type[bpy.types.Operator], context: bpy.types.Context) -> 
 
 def _place(job: Job) -> bool:
     """Bring the changed frames into the scene as one undo step; False while the person is in the middle of something."""
-    from ..scene import finger_numbers
     from ..scene.play_on import put_changes
 
     if generate.hands_full():
@@ -155,8 +154,6 @@ def _place(job: Job) -> bool:
     remember(Path(job.request.output))
     job.warnings += out_of_reach(after.score, short)
     list_notes(scene, after)
-    if finger_numbers.shown(scene):
-        finger_numbers.show(scene, after)
     if not bpy.app.background:
         generate.push_undo("Change Fingers")
     return True

@@ -20,7 +20,9 @@ def is_changed(note: bpy.types.PropertyGroup) -> bool:
 
 
 def list_notes(scene: bpy.types.Scene, clip: Clip) -> None:
-    """The notes that fingers play, in order of time, into the scene's list."""
+    """The notes that fingers play, in order of time, into the scene's list; and their fingers' numbers, where those are shown."""
+    from ..scene import finger_numbers
+
     notes = settings_of(scene).notes
     notes.clear()
     for event, hand, finger in zip(clip.score.notes, clip.fingering.hand, clip.fingering.finger, strict=True):
@@ -31,6 +33,8 @@ def list_notes(scene: bpy.types.Scene, clip: Clip) -> None:
         note.played_hand, note.played_finger = int(hand), int(finger)
         note.hand, note.finger = side_word(int(hand)), int(finger)
         note.fixed = event.finger is not None
+    if finger_numbers.shown(scene):
+        finger_numbers.show(scene, clip)
 
 
 def kept_fingers(scene: bpy.types.Scene, piece: Path) -> tuple[Fixed, ...]:

@@ -92,11 +92,10 @@ def put_on(
 def take_from(scene: bpy.types.Scene, armature: bpy.types.Object) -> None:
     """Take the take off the character; our own hands are back where there are any, and the piano keys go with them."""
     remove_bake(armature)
-    played = armature.pop(ON_ARMATURE, None)
-    if BEFORE in armature:
-        scene[TAKE] = armature[BEFORE]
-        armature.pop(BEFORE)
-        own = _saved(scene[TAKE])
+    played, before = armature.pop(ON_ARMATURE, None), armature.pop(BEFORE, None)
+    if before is not None and scene.get(TAKE) == played:  # not where another take has come into the scene since
+        scene[TAKE] = before
+        own = _saved(before)
         if own is not None:
             refinger.put_on_keys(scene, _saved(played), own)
     show_own_hands(scene, True)

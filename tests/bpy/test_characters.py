@@ -189,6 +189,15 @@ def test_piano_keys_go_with_the_hands_that_play(scene, take, tmp_path):
     assert _key_curves(scene) == theirs
 
 
+def test_a_take_that_came_since_stays_when_the_last_one_comes_off(scene, take, tmp_path):
+    armature = character_rigs.build(RIGS["MMD, four fingers"])
+    play(scene, armature, take, tmp_path)
+    build_stage(take, tmp_path / "new.npz", scene=scene)
+    curves = _key_curves(scene)
+    play_on.take_from(scene, armature)
+    assert scene["s2c_take"] == str(tmp_path / "new.npz") and _key_curves(scene) == curves
+
+
 def test_baking_again_seats_the_character_again(scene, take, tmp_path):
     armature = character_rigs.build(Make("unreal4", arms=30))
     play(scene, armature, take, tmp_path, fast=True)

@@ -2,6 +2,7 @@
 """Fingers by hand in the scene: only what is around a changed note changes, and what the person did elsewhere stays."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from s2c_blender.motion.key_motion import key_motion  # noqa: E402
+from s2c_blender.ops.note_list import list_notes  # noqa: E402
 from s2c_blender.properties import settings_of  # noqa: E402
 from s2c_blender.scene import finger_numbers  # noqa: E402
 from s2c_blender.scene.action import curves_of  # noqa: E402
@@ -19,6 +21,7 @@ from s2c_blender.scene.timing import frame_at  # noqa: E402
 from s2c_blender.ui.fingers import AFTER, BEFORE, notes_in_view  # noqa: E402
 from s2c_blender.wire.clip import Clip  # noqa: E402
 from s2c_blender.wire.keyboard import Keyboard  # noqa: E402
+from s2c_blender.wire.notes import UNPLAYED  # noqa: E402
 
 
 def every_key(scene):
@@ -142,6 +145,19 @@ def test_numbers_stand_over_the_keys_that_are_played_and_go_again(scene):
     bpy.ops.s2c.finger_numbers()
     assert (len(scene.objects), len(bpy.data.curves)) == (objects, data)
     assert not finger_numbers.shown(scene) and not [a for a in bpy.data.actions if a.name.startswith("Finger")]
+
+
+def test_numbers_are_those_of_the_notes_in_the_list(scene):
+    """As when a character with other hands comes to play."""
+    bpy.ops.s2c.finger_numbers()
+    clip = Clip.load(Path(scene["s2c_take"]))
+    place = frame_at(scene, float(clip.fingering.strike[7]) + 0.05)
+    for finger, count in ((clip.fingering.finger[7], 1), (UNPLAYED, 0)):
+        only = np.where(np.arange(len(clip.score.notes)) == 7, finger, UNPLAYED)
+        list_notes(scene, replace(clip, fingering=replace(clip.fingering, finger=only)))
+        scene.frame_set(int(place), subframe=place % 1.0)
+        shown = [thing for thing in scene.objects if thing.type == "FONT" and thing.matrix_world.to_scale().x > 0.5]
+        assert len(shown) == len(settings_of(scene).notes) == count
 
 
 def test_numbers_go_with_the_take(scene):
