@@ -11,15 +11,13 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from s2c_blender.wire.keyboard import LOWEST, Keyboard
+from s2c_blender.wire.keyboard import LOWEST
 
 from .fingering_costs import CostTables
 from .progress import Tick, no_tick
 
 Array = NDArray[np.float64]
 Choices = NDArray[np.intp]
-
-_BLACK = Keyboard().black
 
 FIXED = 1000.0  # cost of going against the person
 LEARNED = 4.0  # cost of another finger than a practised scale's
@@ -30,7 +28,6 @@ LET_GO_LONG = 4.0  # and more for every second that it should be, up to
 LONG = 3.0  # seconds
 REMEMBERED = 20_000  # situations kept, so that memory stays bounded in the longest piece
 HURRY = ((0.06, 25.0), (0.13, 8.0))  # seconds between two keys under one finger, and what that costs up to there
-SLIP = 0.06  # seconds between two strikes of a finger that slips off a black key, at most
 SMEARED = 0.05  # seconds between strikes below which the hand has no time to change its shape,
 SMEARED_COST = 12.0  # and what keys cost at most that it cannot hold together
 UNBOUND = 2.4  # cost of one finger in two thirds in turn, which cannot be bound then; twice that for fingers crossed
@@ -136,7 +133,7 @@ class _Costs:
         moves, same_finger = self._move(before, now, bound=True)
         cost = moves * _eased(before, now)
         if now.time - before.time < HURRY[-1][0]:
-            cost += _hurry(before, now) * (same_finger - _slips(before, now)) + self._smeared(before, now)
+            cost += _hurry(before, now) * same_finger + self._smeared(before, now)
         if not all(now.struck):
             old, new = choices(len(before.notes)), choices(len(now.notes))
             for a, index in enumerate(before.notes):
@@ -151,7 +148,7 @@ class _Costs:
         moves, same_finger = self._move(earlier, now, bound=False)
         cost = moves * (MEMORY * _eased(earlier, now))
         if now.time - earlier.time < HURRY[-1][0]:
-            cost += _hurry(earlier, now) * (same_finger - _slips(earlier, now)) + self._smeared(earlier, now)
+            cost += _hurry(earlier, now) * same_finger + self._smeared(earlier, now)
         return cost
 
     def _smeared(self, before: Slice, now: Slice) -> Array | float:
@@ -208,19 +205,6 @@ class _Costs:
 
 def _hurry(before: Slice, now: Slice) -> float:
     return next(cost for seconds, cost in HURRY if now.time - before.time < seconds)
-
-
-def _slips(before: Slice, now: Slice) -> Array | float:
-    """(S before, S now) how many fingers slip from a black key onto the white one beside it: they need no time to lift."""
-    if now.time - before.time >= SLIP:
-        return 0.0
-    old, new = choices(len(before.notes)), choices(len(now.notes))
-    slips = np.zeros((len(old), len(new)))
-    for a in np.flatnonzero(before.struck):
-        for b in np.flatnonzero(now.struck):
-            if _BLACK[before.pitches[a] - LOWEST] and abs(now.pitches[b] - before.pitches[a]) == 1:
-                slips += old[:, a, None] == new[None, :, b]
-    return slips
 
 
 def _narrow_pair(strike: Slice) -> tuple[int, ...]:

@@ -360,9 +360,3 @@ def test_no_finger_takes_two_keys_in_a_hurry():
     for apart in (1, 2):
         again = (result.finger[apart:] == result.finger[:-apart]) & (pitch[apart:] != pitch[:-apart])
         assert again.mean() <= 0.02 * apart
-
-
-def test_a_finger_slips_from_a_black_key_onto_the_white_one_beside_it():
-    """B flat, A and B at once, and the lower A right after: a ring finger beyond the little one would not get there."""
-    chord = [NoteEvent(0.0, 0.07, pitch, 64, LEFT) for pitch in (46, 57, 59)]
-    assert finger(Score((*chord, NoteEvent(0.035, 0.07, 45, 64, LEFT)))).finger.tolist() == [5, 2, 1, 5]
