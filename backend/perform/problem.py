@@ -26,7 +26,8 @@ from .targets import Targets, black_steepness, black_top
 Array = NDArray[np.float64]
 
 _PIN = 1e12  # weight of a frame that is to stay as it is
-_MISSED = 0.5  # of a metre that a finger is beside its place on its key counts as wrong: it may do without some
+_MISSED = 0.5  # of a metre that a finger is beside its place on its key counts as wrong: it may do without some;
+_LATE = 2.0  # and of one that it is too high or too low there: a little, and the note is late
 _LAST = 99  # an iteration by which wishes are as tight as they get
 
 
@@ -230,7 +231,8 @@ class Problem:
         clear_weight = np.where(short < 0.0, max(self.settings.clearance, loosest) ** -2, 0.0)
         residuals = np.stack([off_x, off_y, off_z], axis=-1)
         presses, in_front = self.presses, self.inside - y
-        missed = np.where(presses, np.maximum(_MISSED * np.maximum(np.abs(off_x), in_front), np.abs(off_z)), 0.0).max(axis=-1)
+        missed = np.maximum(_MISSED * np.maximum(np.abs(off_x), in_front), _LATE * np.abs(off_z))
+        missed = np.where(presses, missed, 0.0).max(axis=-1)
         # What is in front of its key does not press it at all.
         y_weight = np.where(presses & (in_front > 0.0), wish.x_weight, wish.y_weight)
         weight = np.minimum(np.stack([wish.x_weight, y_weight, wish.height_weight], axis=-1), loosest**-2)

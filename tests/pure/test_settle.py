@@ -95,6 +95,20 @@ def test_what_pulls_at_joints_does_not_bend_them_too_far(problem: Problem) -> No
     assert 0.0 < over.max() < problem.settings.beyond + 1e-9
 
 
+def test_a_finger_a_little_too_high_on_its_key_is_tried_again() -> None:
+    """A millimetre and a half, and the note is late; the same sideways is no matter."""
+    problem = problem_of([NoteEvent(0.5, 1.5, 60, 90, HandSide.RIGHT)])
+    dofs = solve_and_settle(problem, lambda: None).reshape(problem.prior.shape)
+    pressing = problem.presses[:, HandSide.RIGHT].any(axis=-1)
+    found = []
+    for axis, metres in ((2, 0.0), (2, 0.0015), (0, 0.0015)):
+        moved = dofs.copy()
+        moved[..., axis] += metres
+        found.append(problem.faults(moved, lambda: None)[pressing])
+    as_solved, higher, aside = found
+    assert (as_solved < 0.001).all() and (higher > 0.002).all() and (aside < 0.001).all()
+
+
 def test_stretches_are_held_at_both_ends_and_lose_no_frame() -> None:
     chosen = np.zeros((3, 50), dtype=bool)
     chosen[0, :9] = chosen[1, 20:31] = chosen[1, 40:] = chosen[2, 7:12] = True
