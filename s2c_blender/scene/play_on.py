@@ -78,10 +78,25 @@ def put_on(
     error: float,
 ) -> BakeReport:
     """Bake a clip of these hands, saved at `path`; our own hands step aside, and the piano keys go with these."""
-    if scene.get(TAKE) and scene[TAKE] not in (armature.get(ON_ARMATURE), str(path)):
-        armature[BEFORE] = scene[TAKE]
-    if scene.get(TAKE) != str(path):
-        refinger.put_on_keys(scene, _saved(scene.get(TAKE)), clip)
+    played = scene.get(TAKE)
+    if played and played not in (armature.get(ON_ARMATURE), str(path)):
+        armature[BEFORE] = played
+    # Of a take that is baked in place of itself nothing tells any more how the keys went.
+    refinger.put_on_keys(scene, None if played == str(path) else _saved(played), clip)
+    return _bake_on(scene, armature, bone_map, hands, clip, path, seated=seated, error=error)
+
+
+def _bake_on(
+    scene: bpy.types.Scene,
+    armature: bpy.types.Object,
+    bone_map: BoneMap,
+    hands: CharacterHands,
+    clip: Clip,
+    path: Path,
+    *,
+    seated: bool,
+    error: float,
+) -> BakeReport:
     report = bake(scene, armature, bone_map, hands, clip, seated=seated, error=error)
     mark_meshes(armature, bone_map)
     armature[ON_ARMATURE] = scene[TAKE] = str(path)
@@ -115,7 +130,7 @@ def play_again(scene: bpy.types.Scene, clip: Clip, path: Path, *, own_map: Path 
         return False
     bone_map = find_map(armature, own_map)
     hands = prepare(scene, armature, bone_map, seated=seated)
-    put_on(scene, armature, bone_map, hands, clip, path, seated=seated, error=error)
+    _bake_on(scene, armature, bone_map, hands, clip, path, seated=seated, error=error)
     return True
 
 
@@ -126,7 +141,7 @@ def bake_again(scene: bpy.types.Scene, clip: Clip, path: Path, *, own_map: Path 
     if armature is None or below(armature) is None:
         return False
     bone_map = find_map(armature, own_map)
-    put_on(scene, armature, bone_map, read_hands(armature, bone_map), clip, path, seated=seated, error=error)
+    _bake_on(scene, armature, bone_map, read_hands(armature, bone_map), clip, path, seated=seated, error=error)
     return True
 
 
