@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2c_blender.motion import rotation
-from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
+from s2c_blender.motion.hand_rig import skeleton_of
 from s2c_blender.motion.joint_limits import hinge_angles
-from s2c_blender.motion.skeleton import HandSkeleton, forward
+from s2c_blender.motion.skeleton import forward
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.hands import FINGER_JOINTS
 from s2c_blender.wire.keyboard import LOWEST, Keyboard
@@ -26,18 +26,14 @@ _FIVE_FINGERS = 0.045  # metres to either side that fingers reach without their 
 _TRILL_GAP, _TRILL_NOTES = 0.2, 5  # a trill or tremolo: so many notes, two fingers by turns, no farther apart than that
 
 
-def _skeleton(clip: Clip) -> HandSkeleton:
-    return hand_skeleton(load_hand_rig(), span=clip.hand_size)
-
-
 def _joints(clip: Clip) -> tuple[Array, Array]:
-    return forward(_skeleton(clip), clip.rotation.astype(float), clip.translation.astype(float))
+    return forward(skeleton_of(clip), clip.rotation.astype(float), clip.translation.astype(float))
 
 
 def travel(clip: Clip) -> dict[str, list[Array]]:
     """Samples of speeds (m/s) and distances (m) for (right, left), at 20 Hz while the piece lasts."""
     joints, turned = _joints(clip)
-    skeleton = _skeleton(clip)
+    skeleton = skeleton_of(clip)
     ends = skeleton.tips - skeleton.rest[:, _DISTAL]
     tips = joints[:, :, _DISTAL] + rotation.rotate(turned[:, :, _DISTAL], ends)
     times = np.arange(0.0, clip.score.duration, 0.05)
@@ -120,7 +116,7 @@ def preparation(clip: Clip, *, hand_moves: float = np.inf) -> tuple[list[float],
 
 def fast_energy(clip: Clip) -> Array:
     """Energy of the joint angles' motion (total, above 10 Hz), in windows of two seconds with fewer than 6 notes a second."""
-    angles = hinge_angles(_skeleton(clip), clip.rotation)
+    angles = hinge_angles(skeleton_of(clip), clip.rotation)
     angles = angles.reshape(len(angles), 2, -1)
     length = round(_WINDOW * clip.rate)
     frequency = np.fft.rfftfreq(length, 1.0 / clip.rate)
@@ -148,7 +144,7 @@ def _idle(clip: Clip, side: int) -> NDArray[np.bool_]:
 
 def following(clip: Clip) -> Iterator[tuple[int, Array, Array]]:
     """(finger, x, y): how fast (rad/s) the knuckles of a finger's neighbours that play flex, and that of the idle finger itself."""
-    angles = hinge_angles(_skeleton(clip), clip.rotation)[..., 1]
+    angles = hinge_angles(skeleton_of(clip), clip.rotation)[..., 1]
     speed = np.gradient(angles, 1.0 / clip.rate, axis=0)
     for side in (0, 1):
         idle = _idle(clip, side)
@@ -188,7 +184,7 @@ def _turn(clip: Clip, side: int, strike: Array) -> float:
 def joint_change(one: Clip, other: Clip) -> float:
     """Mean absolute difference (degrees) of all hinges and the wrist's turns of two clips of one piece, frame by frame."""
     count = min(len(one.rotation), len(other.rotation))
-    hinges = [hinge_angles(_skeleton(clip), clip.rotation[:count]).reshape(count, 2, -1) for clip in (one, other)]
+    hinges = [hinge_angles(skeleton_of(clip), clip.rotation[:count]).reshape(count, 2, -1) for clip in (one, other)]
     wrists = [clip.rotation[:count, :, 0].astype(float) for clip in (one, other)]
     turn = rotation.to_axis_angle(rotation.multiply(rotation.conjugate(wrists[0]), wrists[1]))
     return float(np.degrees(np.abs(np.concatenate([hinges[1] - hinges[0], turn], axis=-1)).mean()))
