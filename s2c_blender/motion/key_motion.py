@@ -143,8 +143,9 @@ def key_motion(score: Score, fingering: Fingering) -> KeyMotion:
     key = np.array([note.pitch - LOWEST for note in notes], dtype=np.intp)
     velocity = np.array([note.velocity for note in notes], dtype=float)
     strike = np.where(fingering.played, fingering.strike, [note.onset for note in notes]).astype(float)
-    release = np.where(fingering.played, fingering.release, [note.offset for note in notes]).astype(float)
-    gives_way = release < np.array([note.offset for note in notes]) - EARLY
+    offset = np.array([note.offset for note in notes], dtype=float)
+    release = np.where(fingering.played, fingering.release, offset).astype(float)
+    gives_way = release < offset - EARLY
     leader = _leaders(key, strike)
     last = np.full(len(notes), -np.inf)
     # A doubled note rests on the finger that strikes for it: it does not hold the key any longer than that finger does.

@@ -83,25 +83,16 @@ def put_on(
         armature[BEFORE] = played
     # Of a take that is baked in place of itself nothing tells any more how the keys went.
     refinger.put_on_keys(scene, None if played == str(path) else _saved(played), clip)
-    return _bake_on(scene, armature, bone_map, hands, clip, path, seated=seated, error=error)
-
-
-def _bake_on(
-    scene: bpy.types.Scene,
-    armature: bpy.types.Object,
-    bone_map: BoneMap,
-    hands: CharacterHands,
-    clip: Clip,
-    path: Path,
-    *,
-    seated: bool,
-    error: float,
-) -> BakeReport:
     report = bake(scene, armature, bone_map, hands, clip, seated=seated, error=error)
+    _plays(scene, armature, bone_map, path)
+    return report
+
+
+def _plays(scene: bpy.types.Scene, armature: bpy.types.Object, bone_map: BoneMap, path: Path) -> None:
+    """The take saved at `path` is baked on the character: from now on it plays it."""
     mark_meshes(armature, bone_map)
     armature[ON_ARMATURE] = scene[TAKE] = str(path)
     show_own_hands(scene, False)
-    return report
 
 
 def take_from(scene: bpy.types.Scene, armature: bpy.types.Object) -> None:
@@ -130,7 +121,8 @@ def play_again(scene: bpy.types.Scene, clip: Clip, path: Path, *, own_map: Path 
         return False
     bone_map = find_map(armature, own_map)
     hands = prepare(scene, armature, bone_map, seated=seated)
-    _bake_on(scene, armature, bone_map, hands, clip, path, seated=seated, error=error)
+    bake(scene, armature, bone_map, hands, clip, seated=seated, error=error)
+    _plays(scene, armature, bone_map, path)
     return True
 
 
@@ -141,7 +133,8 @@ def bake_again(scene: bpy.types.Scene, clip: Clip, path: Path, *, own_map: Path 
     if armature is None or below(armature) is None:
         return False
     bone_map = find_map(armature, own_map)
-    _bake_on(scene, armature, bone_map, read_hands(armature, bone_map), clip, path, seated=seated, error=error)
+    bake(scene, armature, bone_map, read_hands(armature, bone_map), clip, seated=seated, error=error)
+    _plays(scene, armature, bone_map, path)
     return True
 
 
