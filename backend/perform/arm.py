@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from s2c_blender.wire.hands import HandSide
+
 from .easing import ease, hermite
+from .playable import TOGETHER
 
 if TYPE_CHECKING:
     from .planner import Part
@@ -28,6 +31,9 @@ _ROLL = np.radians(5)  # of the forearm to thumb or little finger
 _SHAKE = np.radians(2.8)  # to either side, in trills and tremolos, beside the leaning
 _SHAKE_GAP = (0.20, 0.28)  # seconds between notes: at the first the whole of it, at the second none
 _QUIET = 0.12  # seconds from the last such note to rest
+_CROSSING = np.radians(9)  # of the hand to the thumb's side where the thumb passes under a finger, or a finger over the thumb:
+_CROSSING_TIME = 0.1  # seconds before and after; between keys that are let go and touched so much apart, at most,
+_CROSSING_KEYS = 5  # and not farther from each other; what is farther is a leap
 _REPEAT = np.radians(1.2)  # to either side, on repeated notes
 
 
@@ -118,6 +124,21 @@ def rolls(part: "Part", times: Array) -> Array:
         return smooth
     repeated = np.append(False, (np.diff(part.key[first]) == 0) & (count[1:] == 1) & (count[:-1] == 1))
     return smooth + _shakes(moments, lean, times) + _bounces(moments[repeated], np.diff(moments, prepend=-np.inf)[repeated], times)
+
+
+def crossings(part: "Part", times: Array) -> Array:
+    """Abduction to the thumb's side (F,): where the thumb passes under a finger, or a finger over the thumb, the hand turns as they
+    need it. Without, a hand beside the other one may find the opposite way round."""
+    turn = np.zeros_like(times)
+    strokes, outwards = part.strokes, 1 if part.side is HandSide.RIGHT else -1
+    step = outwards * np.diff(part.key)
+    crosses = (step * np.diff(part.finger) < 0) & (np.minimum(part.finger[1:], part.finger[:-1]) == 0)
+    crosses &= (np.abs(step) <= _CROSSING_KEYS) & (strokes.touch[1:] - strokes.leave[:-1] < _CROSSING_TIME)
+    crosses &= np.diff(strokes.strike) > TOGETHER
+    for moment in strokes.strike[1:][crosses]:
+        inside = slice(*np.searchsorted(times, (moment - 3.0 * _CROSSING_TIME, moment + 3.0 * _CROSSING_TIME)))
+        turn[inside] = np.maximum(turn[inside], _CROSSING * np.exp(-(((times[inside] - moment) / _CROSSING_TIME) ** 2)))
+    return turn
 
 
 def _shakes(moments: Array, lean: Array, times: Array) -> Array:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What keeps fingers, hands and keys from each other: capsules along phalanges, palms and forearms, and spheres at joints."""
 
+from dataclasses import dataclass
 from itertools import combinations, product
 
 import numpy as np
@@ -31,11 +32,13 @@ _NEAR = 0.26  # metres between wrists within which hands can touch
 _OVER = 0.06  # metres by which the wrist of a hand that goes over the other is higher
 _PASSING = 2  # frames before and after that say, too, on which side of each other hands are
 _IN_ORDER = 0.006  # metres by which neighbouring fingers count as farther apart: they do not change places
-_BETWEEN_FRAMES = 0.5  # of the way to the next frame is kept free, too, so that what passes goes round and not through;
+_QUICK = 0.005  # metres from frame to frame from which on hands are looked at halfway, too,
+_BETWEEN_FRAMES = 0.5  # and of the way to the next moment so much is kept free, so that what passes goes round and not through;
 _HAND_WAY, _FINGER_WAY = 0.008, 0.003  # metres, at most, between hands and between fingers of one
 
 # Capsules: three for each finger (its phalanges), then the palm's, from the wrist to the knuckles of four fingers, and the arm's.
 _PALM_FINGERS = (1, 2, 3, 4)
+_ARM_AT = 15 + len(_PALM_FINGERS)  # the arm's capsule, which ends at the wrist
 _FINGER = np.array([finger for finger in range(5) for _ in range(3)] + [*_PALM_FINGERS, 2])
 _LINK = np.array([0, 1, 2] * 5 + [_PALM] * (len(_PALM_FINGERS) + 1))
 # What stays above keys: balls around each finger's three joints, and around points of the palm and of the ball of the thumb.
@@ -48,7 +51,8 @@ _HEEL = 0.4  # the palm is as wide at the wrist, as a share of its width at the 
 _LOWER = [0, *range(15, 19)]  # capsules of the thumb's ball and of the palm: below their bones there is more flesh than above,
 _LOW = 0.25  # by so much, as a share of their half thickness
 _ARM_WIDER = 1.25  # the forearm's half thickness, as a share of the palm's
-_ARM = 0.65  # of the forearm keeps off the other hand, too: so much, as a share of the middle hand's length
+_ARM_ASIDE = 0.25  # and there it is more to the thumb's side, by so much of that
+_ARM = 0.8  # of the forearm keeps off the other hand, too: so much, as a share of the middle hand's length
 
 
 def _meeting() -> tuple[Index, Index]:
@@ -64,11 +68,28 @@ def _meeting() -> tuple[Index, Index]:
 _FIRST, _SECOND = _meeting()
 
 
+@dataclass(frozen=True)
+class _Moments:
+    """M moments, frames or halfway between two: the hands' poses, the ends of their capsules (M, H, 20, 3) each, the frames
+    (M, 1 or 2) that give way, and those (M,) `before` and `after`, two steps apart from moment to moment."""
+
+    posed: kinematics.Posed
+    ends: tuple[Array, Array]
+    frames: Index
+    before: Index
+    after: Index
+
+    def way(self, places: Array) -> Array:
+        """(M, ...) how far places (N, ...) at all frames go from a moment to the next."""
+        return 0.5 * (places[self.after] - places[self.before])
+
+
 class Collisions:
     """Capsules of a pair of hands."""
 
-    def __init__(self, skeleton: HandSkeleton, soft: Softness) -> None:
-        self.soft = soft
+    def __init__(self, skeleton: HandSkeleton, soft: Softness, frames: int) -> None:
+        """frames: of each window; between two of them there is motion, too."""
+        self.soft, self.frames, self._skeleton = soft, frames, skeleton
         chains = np.array(FINGER_JOINTS)
         flesh = skeleton.radius[:, chains]  # (H, 5, 3)
         last = skeleton.tips - skeleton.rest[:, chains[:, 2]]
@@ -82,6 +103,7 @@ class Collisions:
         # (H, 4, 3) where the palm's capsules begin, from the wrist
         self.heel = skeleton.rest[:, chains[list(_PALM_FINGERS), 0]] * np.array([_HEEL, 0.0, 0.0])
         self.arm = -_ARM * skeleton.rest[:, chains[2, 0]]  # (H, 3) where it ends, from the wrist
+        self.arm[:, 0] += _ARM_ASIDE * skeleton.radius[:, 0] * np.sign(skeleton.rest[:, chains[0, 0], 0])
         # (H, 5, 3): at a joint, as thick as what is before it.
         knuckle = np.maximum(_KNUCKLE * skeleton.radius[:, :1, None], flesh[..., :1])
         self.joint = np.concatenate([knuckle, _JOINT * flesh[..., :2]], axis=-1)
@@ -95,8 +117,21 @@ class Collisions:
         """Add normal equations of all overlaps. free (N, H, 5): fingers that press no key."""
         ends = self._ends(posed)
         self._above_keys(posed, ends, system)
-        self._within(posed, ends, system)
-        self._between(posed, ends, free, system)
+        for moments in (self._at_frames(posed, ends), self._halfway(posed, ends)):
+            self._within(moments, ends, system)
+            self._between(moments, ends, free, system)
+
+    def _at_frames(self, posed: kinematics.Posed, ends: tuple[Array, Array]) -> _Moments:
+        frame = np.arange(len(posed.wrist))
+        return _Moments(posed, ends, frame[:, None], np.maximum(frame - 1, 0), np.minimum(frame + 1, frame[-1]))
+
+    def _halfway(self, posed: kinematics.Posed, ends: tuple[Array, Array]) -> _Moments:
+        """Between frames where something is quick."""
+        step = np.abs(np.diff(ends[1], axis=0)).max(axis=(1, 2, 3), initial=0.0)
+        inside = np.arange(1, len(step) + 1) % self.frames != 0
+        frame = np.flatnonzero(inside & (step > _QUICK))
+        passing = kinematics.pose(self._skeleton, 0.5 * (posed.dofs[frame] + posed.dofs[frame + 1]))
+        return _Moments(passing, self._ends(passing), np.stack([frame, frame + 1], axis=-1), frame, frame + 1)
 
     def _above_keys(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: System) -> None:
         """Joints stay above the white keys, also while the fingertip presses: a thumb that lies flat presses neighbours, and a
@@ -164,49 +199,54 @@ class Collisions:
         end[:, :, _LOWER[1:]] -= lower[:, :, 1:]
         return begin, end
 
-    def _within(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: System) -> None:
-        begin, end = ends
+    def _within(self, moments: _Moments, ends: tuple[Array, Array], system: System) -> None:
+        """ends: of all frames."""
+        begin, end = moments.ends
         middle, half = 0.5 * (begin + end), 0.5 * np.linalg.norm(end - begin, axis=-1)
         allowed = _WIDER * (self.radius[:, _FIRST] + self.radius[:, _SECOND])
         gap = middle[:, :, _FIRST] - middle[:, :, _SECOND]
         near = np.einsum("nhpi,nhpi->nhp", gap, gap) < (allowed + half[:, :, _FIRST] + half[:, :, _SECOND] + _FINGER_WAY) ** 2
-        frame, hand, pair = np.nonzero(near)
-        first, second = (frame, hand, _FIRST[pair]), (frame, hand, _SECOND[pair])
+        moment, hand, pair = np.nonzero(near)
+        first, second = (moment, hand, _FIRST[pair]), (moment, hand, _SECOND[pair])
         here, there = closest_points((begin[first], end[first]), (begin[second], end[second]))
         distance, line = _unit(here - there)
         # Fingers that play side by side slide past each other: only how they come nearer counts.
-        step = np.abs(np.sum(_step(gap, (frame, hand, pair)) * line, axis=-1))
+        way = moments.way(0.5 * (ends[0] + ends[1]))
+        step = np.abs(np.sum((way[first] - way[second]) * line, axis=-1))
         overlap = distance - allowed[hand, pair] - np.minimum(_BETWEEN_FRAMES * step, _FINGER_WAY)
         short = np.flatnonzero(overlap < 0.0)
         if not len(short):
             return
-        frame, hand, pair, here, there = frame[short], hand[short], pair[short], here[short], there[short]
+        moment, hand, pair, here, there = moment[short], hand[short], pair[short], here[short], there[short]
         outward = np.where(hand == HandSide.RIGHT, -1.0, 1.0) * np.where(_FINGER[_FIRST[pair]] > 0, _IN_ORDER, 0.0)
-        _, direction = _unit(here - there + outward[:, None] * posed.wrist_turn[frame, hand][:, :, 0])
-        rows = self._rows(posed, (frame, hand, _FIRST[pair]), here, direction)
-        rows -= self._rows(posed, (frame, hand, _SECOND[pair]), there, direction)
-        self.soft.add(system, (frame, hand), rows, overlap[short])
+        _, direction = _unit(here - there + outward[:, None] * moments.posed.wrist_turn[moment, hand][:, :, 0])
+        rows = self._rows(moments.posed, (moment, hand, _FIRST[pair]), here, direction)
+        rows -= self._rows(moments.posed, (moment, hand, _SECOND[pair]), there, direction)
+        for frame in moments.frames[moment].T:
+            self.soft.add(system, (frame, hand), rows, overlap[short])
 
-    def _between(self, posed: kinematics.Posed, ends: tuple[Array, Array], free: NDArray[np.bool_], system: System) -> None:
-        """The other hand counts as standing still; each gives way by half."""
-        wrists = posed.wrist[:, HandSide.RIGHT] - posed.wrist[:, HandSide.LEFT]
+    def _between(self, moments: _Moments, ends: tuple[Array, Array], free: NDArray[np.bool_], system: System) -> None:
+        """The other hand counts as standing still; each gives way by half. ends and free: of all frames."""
+        wrists = moments.posed.wrist[:, HandSide.RIGHT] - moments.posed.wrist[:, HandSide.LEFT]
         close = np.flatnonzero(np.linalg.norm(wrists, axis=-1) < _NEAR)
         if not len(close):
             return
-        (right, left), (right_end, left_end) = (np.moveaxis(points[close], 1, 0) for points in ends)
+        (right, left), (right_end, left_end) = (np.moveaxis(points[close], 1, 0) for points in moments.ends)
         allowed = _WIDER * (self.radius[HandSide.RIGHT][:, None] + self.radius[HandSide.LEFT])
         reach = 0.5 * (np.linalg.norm(right_end - right, axis=-1)[:, :, None] + np.linalg.norm(left_end - left, axis=-1)[:, None])
         here, there = 0.5 * (right + right_end), 0.5 * (left + left_end)
         apart = np.sum(here**2, axis=-1)[:, :, None] + np.sum(there**2, axis=-1)[:, None] - 2.0 * here @ np.swapaxes(there, -1, -2)
         near = apart < (allowed + reach + _HAND_WAY) ** 2
         which, first, second = np.nonzero(near)
-        frame = close[which]
-        here, there = _nearest(ends, frame, first, second)
+        moment = close[which]
+        here, there = _nearest(moments.ends, moment, first, second)
         sides = ((HandSide.RIGHT, first), (HandSide.LEFT, second))
-        idle = [(_LINK[capsule] != _PALM) & free[frame, side, _FINGER[capsule]] for side, capsule in sides]
+        frame = moments.frames[moment].T
+        idle = [(_LINK[capsule] != _PALM) & free[frame, side, _FINGER[capsule]].all(axis=0) for side, capsule in sides]
         strike = [(_LINK[capsule] != _PALM) & ~alone for (_, capsule), alone in zip(sides, idle, strict=True)]
         distance, line = _unit(here - there)
-        motion = _step(wrists, (frame,))
+        way = moments.way(ends[1][:, :, _ARM_AT])  # of the wrists
+        motion = (way[:, HandSide.RIGHT] - way[:, HandSide.LEFT])[moment]
         # Fingers that both strike must strike where they are: only how they come nearer counts.
         nearing = np.abs(np.sum(motion * line, axis=-1))
         step = np.where(strike[0] & strike[1], nearing, np.linalg.norm(motion, axis=-1))
@@ -214,28 +254,30 @@ class Collisions:
         short = np.flatnonzero(overlap < 0.0)
         if not len(short):
             return
-        frame, first, second = frame[short], first[short], second[short]
+        moment, first, second = moment[short], first[short], second[short]
         here, there, overlap = here[short], there[short], overlap[short]
         idle = [alone[short] for alone in idle]
         # What is on the other side a frame later has gone through: the frames around say which way round it should have gone.
-        around = np.clip(frame + np.arange(-_PASSING, _PASSING + 1)[:, None], 0, len(wrists) - 1)
+        around = moments.frames[moment].T[:, None] + np.arange(-_PASSING, _PASSING + 1)[:, None]
+        around = np.clip(around, 0, len(free) - 1).reshape(-1, len(moment))
         push = np.sum([np.subtract(*_nearest(ends, at, first, second)) for at in around], axis=0)
         _, direction = _unit(push)
         for side, capsule, point, sign in ((HandSide.RIGHT, first, here, 1.0), (HandSide.LEFT, second, there, -1.0)):
-            hand = np.full(len(frame), int(side))
+            hand = np.full(len(moment), int(side))
             away = sign * direction
             alone, busy = idle[side], ~idle[1 - side]
             # Each gives way by half sideways; upwards the upper one does, for below the lower one there are keys. What plays
             # nothing makes all the room for what plays; a hand that goes over the other, for both: fingers below bend away badly.
             share = np.where(alone & busy, 1.0, 0.5 + 0.5 * away[:, 2])
             away[:, 2] = np.maximum(away[:, 2], 0.0)
-            higher = sign * wrists[frame, 2]
+            higher = sign * wrists[moment, 2]
             share[higher > _OVER], share[higher < -_OVER] = 1.0, 0.0
             aside = _unit(away)[1]
             away[alone & busy] = aside[alone & busy]
-            rows = self._rows(posed, (frame, hand, capsule), point, away)
+            rows = self._rows(moments.posed, (moment, hand, capsule), point, away)
             rows[alone, :_WRIST] = 0.0  # such a finger gives way by itself, so its hand stays with its keys
-            self.soft.add(system, (frame, hand), rows, share * overlap)
+            for frame in moments.frames[moment].T:
+                self.soft.add(system, (frame, hand), rows, share * overlap)
 
     def _rows(self, posed: kinematics.Posed, which: tuple[Index, Index, Index], point: Array, direction: Array) -> Array:
         """(M, D): how far points (M, 3) on capsules `which` go along their directions (M, 3)."""
@@ -263,13 +305,6 @@ def _from_black(place: Array, middle: Array, half: float) -> tuple[Array, Array]
     distance[inside] = beyond[inside].max(axis=-1)
     gap /= np.linalg.norm(gap, axis=-1, keepdims=True)
     return gap * np.stack([np.sign(aside), -np.ones_like(aside), np.ones_like(aside)], axis=-1), distance
-
-
-def _step(apart: Array, where: tuple[Index, ...]) -> Array:
-    """(M, 3) the way from frame to frame at places `where` of `apart` (N, ..., 3), whose first axis is time."""
-    frame, *others = where
-    after, before = np.minimum(frame + 1, len(apart) - 1), np.maximum(frame - 1, 0)
-    return 0.5 * (apart[(after, *others)] - apart[(before, *others)])
 
 
 def _unit(vector: Array) -> tuple[Array, Array]:

@@ -109,7 +109,7 @@ class Problem:
         self.smoothness = (targets.rate**2 / settings.acceleration) ** 2
         self.forget_steps()
         self.stay_near(self.prior, np.zeros(self.prior.shape[:2]))
-        self.collisions = Collisions(skeleton, Softness(settings.collision, settings.outlier_collision))
+        self.collisions = Collisions(skeleton, Softness(settings.collision, settings.outlier_collision), self.frames)
         self.walls = KeyWalls(skeleton, self.targets.keyboard, self.frames)
         self.own = own_keys(self.targets)
         self.idle = self.targets.x_weight < settings.bound**-2
@@ -173,6 +173,7 @@ class Problem:
         slope += away * settings.prior**-2 + over * settings.limit**-2 + (dofs - self.near) * self.near_weight
         matrix[..., diagonal, diagonal] *= 1.0 + self.swing[..., None]
         matrix[..., diagonal, diagonal] += _PIN * self.pinned[:, None, None]
+        slope[self.pinned] = 0.0
         right = -self._in_time(slope) - self.smoothness * block_solver.apply_second_differences(self._in_time(away))
         step = block_solver.solve(self._in_time(matrix), self.smoothness, right, look).reshape(dofs.shape)
         self._note_swings(step)

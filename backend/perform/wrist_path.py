@@ -61,7 +61,7 @@ def wrist_paths(
         arcs = arm.leap_arcs(part, keyboard.x[part.key] - posture.reach[part.side, part.finger, 0], times)
         path[:, 1] -= back
         path[:, 2] += np.maximum(height, arcs) + weight * arm.weight_drops(part, times)
-        path[:, 3] += _turn_out(part.side, path[:, :2])
+        path[:, 3] += _turn_out(part.side, path[:, :2]) + arm.crossings(part, times)
         path[:, 5] += weight * arm.rolls(part, times)
     return result
 

@@ -4,11 +4,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.perform.collisions import Collisions
+from backend.perform.collisions import _WIDER, Collisions
 from backend.perform.kinematics import pose
 from backend.perform.normal_equations import Softness, System
 from backend.perform.posture import playing_posture
 from s2c_blender.motion import anatomy
+from s2c_blender.motion.hand_rig import load_hand_rig, own_skeleton
+from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT
 from tests.skeletons import plain_skeleton
@@ -16,12 +18,16 @@ from tests.skeletons import plain_skeleton
 SKELETON = plain_skeleton()
 
 
-def _pushes(dofs: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Normal equations, matrix (N, 2, D, D) and slope (N, 2, D), of overlaps at poses (N, 2, D)."""
+def _collisions(skeleton: HandSkeleton = SKELETON, *, frames: int = 1) -> Collisions:
+    return Collisions(skeleton, Softness(spread=0.0005, outlier=0.003), frames)
+
+
+def _pushes(dofs: NDArray[np.float64], *, together: bool = True) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Normal equations, matrix (N, 2, D, D) and slope (N, 2, D), of overlaps at poses (N, 2, D), frames of one window or each of
+    one of its own."""
     system = System(np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape), np.zeros(dofs.shape[:2]))
-    Collisions(SKELETON, Softness(spread=0.0005, outlier=0.003)).add(
-        pose(SKELETON, dofs), np.ones((*dofs.shape[:2], 5), dtype=bool), system
-    )
+    free = np.ones((*dofs.shape[:2], 5), dtype=bool)
+    _collisions(frames=len(dofs) if together else 1).add(pose(SKELETON, dofs), free, system)
     return system.matrix, system.slope
 
 
@@ -70,6 +76,14 @@ def test_hands_that_pass_keep_the_way_between_frames_free() -> None:
     assert not _pushed(near + 0.010 * np.array([2.0, 1.0, 0.0]))[1]  # not yet
 
 
+def test_hands_that_are_apart_at_frames_but_not_between_them_are_pushed_at_both() -> None:
+    dofs = _beside(np.array([0.2, -0.2]))
+    halfway, at_frames = (_pushes(dofs, together=together)[1] for together in (True, False))
+    assert (np.abs(halfway - at_frames).max(axis=-1) > 0.0).all()
+    still = _beside(np.array([0.2, 0.2]))
+    assert np.array_equal(_pushes(still)[1], _pushes(still, together=False)[1])
+
+
 def test_what_went_through_the_other_hand_is_sent_back_to_the_side_it_came_from() -> None:
     """In the middle one of five frames the right hand is on the wrong side."""
     dofs = _beside(np.array([0.12, 0.12, 0.0, 0.12, 0.12]))
@@ -88,6 +102,20 @@ def test_a_hand_that_goes_over_the_other_makes_all_the_room() -> None:
     assert (pushed[:, HandSide.RIGHT, 2] < 0.0).all()  # upwards
 
 
+def test_the_capsules_hold_the_skin_of_wrist_and_forearm() -> None:
+    skeleton = own_skeleton()
+    dofs = np.zeros((1, 2, anatomy.DOFS))
+    for side in HandSide:
+        skin = load_hand_rig().side_vertices(side)
+        skin = skin[skin[:, 1] < 0.0]
+        posed, collisions = pose(skeleton, dofs), _collisions(skeleton)
+        begin, end = (points[0, side] for points in collisions._ends(posed))
+        along = np.linspace(0.0, 1.0, 100)[:, None, None]
+        lines = begin + along * (end - begin)  # (100, 20, 3)
+        outside = np.linalg.norm(skin[:, None, None] - lines, axis=-1).min(axis=1) - _WIDER * collisions.radius[side]
+        assert outside.min(axis=1).max() < 0.0045
+
+
 def test_a_palm_that_is_far_in_stays_above_the_black_keys() -> None:
     """The hand points up, so that only its heel is low."""
     slopes = []
@@ -102,7 +130,7 @@ def test_a_palm_that_is_far_in_stays_above_the_black_keys() -> None:
 
 def test_a_flat_hand_does_not_come_up_against_the_black_keys_fronts_with_its_knuckles() -> None:
     """The little finger's, the lowest, is pushed up where it is nearer to those fronts than it is thick, and not farther out."""
-    thick = Collisions(SKELETON, Softness(spread=0.0005, outlier=0.003)).joint[HandSide.RIGHT, 4, 0]
+    thick = _collisions().joint[HandSide.RIGHT, 4, 0]
     pushes = []
     for before in (0.5, 2.0):
         dofs = _beside(np.array([0.6]))

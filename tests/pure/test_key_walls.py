@@ -86,7 +86,7 @@ def _beside_black(dofs: NDArray[np.float64], keys: NDArray[np.intp]) -> NDArray[
     """(2, D) gradient at one pose (2, D) whose fingers press `keys` (2, 5)."""
     system = _nothing_asked(dofs[None])
     soft = Softness(spread=0.0005, outlier=0.003)
-    Collisions(SKELETON, soft).beside_black(pose(SKELETON, dofs[None]), KEYBOARD, keys[None], system)
+    Collisions(SKELETON, soft, 1).beside_black(pose(SKELETON, dofs[None]), KEYBOARD, keys[None], system)
     return system.slope[0]
 
 

@@ -81,6 +81,21 @@ def test_the_wished_height_crosses_let_off_at_the_strike_between_frames() -> Non
     assert crossing / 60 - 1.0 == pytest.approx(onset, abs=0.001)
 
 
+def test_a_hand_turns_with_the_thumb_that_passes_under_and_the_finger_that_passes_over() -> None:
+    for side, pitches in ((RIGHT, (60, 62, 64, 65)), (LEFT, (65, 64, 62, 60))):
+        for up in (False, True):
+            fingers = (1, 2, 3, 1)[:: 1 if up else -1]
+            keys = pitches[:: 1 if up else -1]
+            turns = []
+            for length in (0.49, 0.2):  # legato, and with time to go there
+                notes = [NoteEvent(0.5 * k, 0.5 * k + length, pitch, 70, side) for k, pitch in enumerate(keys)]
+                turns.append(np.degrees(_plan(*zip(notes, fingers, strict=True)).wrists[:, side, 3]))
+            turned = np.subtract(*turns)
+            strike = round((1.0 + (1.5 if up else 0.5)) * 60)
+            assert turned[strike] > 7.0
+            assert np.abs(turned[strike + np.array([-24, 24])]).max() < 2.0
+
+
 def test_an_idle_hand_makes_room() -> None:
     left = [(NoteEvent(0.0, 0.4, 60, 70, LEFT), 1)]
     right = [(NoteEvent(2.0 + 0.3 * k, 2.25 + 0.3 * k, 60 + k % 3, 70, RIGHT), 1 + k % 3) for k in range(12)]
