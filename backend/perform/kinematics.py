@@ -96,8 +96,8 @@ def pose(skeleton: HandSkeleton, dofs: Array) -> Posed:
 
 
 def halfway(posed: Posed, frame: Index) -> Posed:
-    """Between frames (M,) and the next, on straight lines: for a quarter of the work 0.1 mm from where `pose` has fingertips in a fast
-    etude, 1 mm in its quickest hundredth."""
+    """Between frames (M,) and the next, on straight lines: for a quarter of the work 0.1 mm from where `pose` has fingertips in a
+    fast etude, 1 mm in its quickest hundredth."""
     values = (getattr(posed, field.name) for field in fields(Posed))
     return Posed(*(0.5 * (value[frame] + value[frame + 1]) for value in values))
 
