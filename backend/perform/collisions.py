@@ -51,7 +51,7 @@ _HEEL = 0.4  # the palm is as wide at the wrist, as a share of its width at the 
 _LOWER = [0, *range(15, 19)]  # capsules of the thumb's ball and of the palm: below their bones there is more flesh than above,
 _LOW = 0.25  # by so much, as a share of their half thickness
 _ARM_WIDER = 1.25  # the forearm's half thickness, as a share of the palm's
-_ARM_ASIDE = 0.25  # and there it is more to the thumb's side, by so much of that
+_ARM_ASIDE = 0.25  # and where it ends it lies more to the thumb's side, by so much of that
 _ARM = 0.8  # of the forearm keeps off the other hand, too: so much, as a share of the middle hand's length
 
 
@@ -71,7 +71,7 @@ _FIRST, _SECOND = _meeting()
 @dataclass(frozen=True)
 class _Moments:
     """M moments, frames or halfway between two: the hands' poses, the ends of their capsules (M, H, 20, 3) each, the frames
-    (M, 1 or 2) that give way, and those (M,) `before` and `after`, two steps apart from moment to moment."""
+    (M, 1 or 2) that give way, and the nearest frames (M,) `before` and `after`."""
 
     posed: kinematics.Posed
     ends: tuple[Array, Array]
