@@ -34,7 +34,7 @@ def test_less_is_wrong_afterwards_and_the_rest_stays(monkeypatch: pytest.MonkeyP
         after = mend(problem, before, lambda: None)
         before_and_after.append([np.maximum(problem.faults(dofs, lambda: None) - 0.001, 0.0).sum() for dofs in (before, after)])
         moved, faulty = np.flatnonzero((before != after).any(axis=(1, 2))), np.flatnonzero(problem.wrong > 0.002)
-        assert np.abs(moved[:, None] - faulty).min(axis=1).max(initial=0) <= 2 * 6  # two tries, 0.1 s around each
+        assert np.abs(moved[:, None] - faulty).min(axis=1).max(initial=0) <= 3 * 6  # three tries, 0.1 s around each
     wrong, left = np.sum(before_and_after, axis=0)
     assert left < 0.7 * wrong
 
