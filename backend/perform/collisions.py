@@ -89,7 +89,7 @@ class Collisions:
 
     def __init__(self, skeleton: HandSkeleton, soft: Softness, frames: int) -> None:
         """frames: of each window; between two of them there is motion, too."""
-        self.soft, self.frames = soft, frames
+        self.soft, self.frames, self._skeleton = soft, frames, skeleton
         chains = np.array(FINGER_JOINTS)
         flesh = skeleton.radius[:, chains]  # (H, 5, 3)
         last = skeleton.tips - skeleton.rest[:, chains[:, 2]]
@@ -126,11 +126,12 @@ class Collisions:
         return _Moments(posed, ends, frame[:, None], np.maximum(frame - 1, 0), np.minimum(frame + 1, frame[-1]))
 
     def _halfway(self, posed: kinematics.Posed, ends: tuple[Array, Array]) -> _Moments:
-        """Between frames where something is quick."""
+        """Between frames where something is quick. Tried and left: the mean of both frames' places, which saves a twentieth of the
+        work, but is 2 mm off in the quickest moments, where fingers then overlap."""
         step = np.abs(np.diff(ends[1], axis=0)).max(axis=(1, 2, 3), initial=0.0)
         inside = np.arange(1, len(step) + 1) % self.frames != 0
         frame = np.flatnonzero(inside & (step > _QUICK))
-        passing = kinematics.halfway(posed, frame)
+        passing = kinematics.pose(self._skeleton, 0.5 * (posed.dofs[frame] + posed.dofs[frame + 1]))
         return _Moments(passing, self._ends(passing), np.stack([frame, frame + 1], axis=-1), frame, frame + 1)
 
     def _above_keys(self, posed: kinematics.Posed, ends: tuple[Array, Array], system: System) -> None:

@@ -5,7 +5,7 @@ Shapes: F frames, axis H of hands (2, `HandSide`), degrees of freedom D as in `m
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,13 +93,6 @@ def pose(skeleton: HandSkeleton, dofs: Array) -> Posed:
             bone = rest[:, :, k + 1] - rest[:, :, k]
             joints[..., k + 1, :] = joints[..., k, :] + (before @ bone[..., None])[..., 0]
     return Posed(dofs, wrist, wrist_axes, turn, joints, turns, axes)
-
-
-def halfway(posed: Posed, frame: Index) -> Posed:
-    """Between frames (M,) and the next, on straight lines: for a quarter of the work 0.1 mm from where `pose` has fingertips in a
-    fast etude, 1 mm in its quickest hundredth."""
-    values = (getattr(posed, field.name) for field in fields(Posed))
-    return Posed(*(0.5 * (value[frame] + value[frame + 1]) for value in values))
 
 
 def jacobian(posed: Posed, points: Array, link: int = 2) -> Array:

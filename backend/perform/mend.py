@@ -3,10 +3,9 @@
 there may be a better one. What a try makes better stays.
 
 Tried and left, by what of all that is wrong in twelve pieces is mended (20 % now): without the second try (17 %, for a quarter less
-work in tries, but thumbs that pass each other stay in each other); half as many iterations (14 %); more (no better); a fourth try
-(hardly better); longer stretches (what is better in one place is lost by what is worse in another); five and eight times as firm
-(no better); each hand's better way, changing over where both are alike (where hands run through each other 4 % less is left wrong;
-in pieces, nothing).
+work in tries); half as many iterations (14 %); more (no better); a fourth try (hardly better); longer stretches (what is better in
+one place is lost by what is worse in another); five and eight times as firm (no better); each hand's better way, changing over
+where both are alike (where hands run through each other 4 % less is left wrong; in pieces, nothing).
 """
 
 from collections.abc import Callable
