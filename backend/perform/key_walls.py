@@ -107,7 +107,7 @@ class KeyWalls:
         frame, hand, finger, sideways = quick
         both = np.stack([frame, frame + 1], axis=-1)
         first, pose = np.unique(frame, return_inverse=True)
-        passing = kinematics.pose(self._skeleton, (1.0 - share) * posed.dofs[first] + share * posed.dofs[first + 1])
+        passing = kinematics.on_the_way(self._skeleton, posed, first, share)
         pressed = (1.0 - share) * targets.pressed[first] + share * targets.pressed[first + 1]
         skin = self._skin(passing, (pose, hand, finger), slice(0, 3))
         ends = _Ends(pose, hand, finger, both, own[both, hand[:, None], finger[:, None]], skin)

@@ -95,6 +95,11 @@ def pose(skeleton: HandSkeleton, dofs: Array) -> Posed:
     return Posed(dofs, wrist, wrist_axes, turn, joints, turns, axes)
 
 
+def on_the_way(skeleton: HandSkeleton, posed: Posed, frame: Index, share: float) -> Posed:
+    """At `share` of the way from frames (M,) to the next."""
+    return pose(skeleton, (1.0 - share) * posed.dofs[frame] + share * posed.dofs[frame + 1])
+
+
 def jacobian(posed: Posed, points: Array, link: int = 2) -> Array:
     """Derivative (F, H, 5, 3, D) of points (F, H, 5, 3), one on each finger's phalanx `link` (0 proximal to 2 distal)."""
     result = np.zeros((*points.shape, anatomy.DOFS))
