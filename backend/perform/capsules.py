@@ -10,7 +10,7 @@ _POINT = 1e-9  # squared length (m2) below which a stretch is a point, or two ar
 
 
 def closest_points(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
-    """The points (M, 3) on each of two line segments, given by their ends (M, 3), that are closest to each other.
+    """The points (..., 3) on each of two line segments, given by their ends (..., 3), that are closest to each other.
 
     C. Ericson, Real-Time Collision Detection (2005), 5.1.9.
     """
@@ -23,8 +23,8 @@ def closest_points(first: tuple[Array, Array], second: tuple[Array, Array]) -> t
     s = np.clip(s, 0.0, 1.0)
     t = np.clip((ab * s + b_between) / np.maximum(bb, _POINT), 0.0, 1.0)
     s = np.clip((ab * t - a_between) / np.maximum(aa, _POINT), 0.0, 1.0)
-    return first[0] + s[:, None] * a, second[0] + t[:, None] * b
+    return first[0] + s[..., None] * a, second[0] + t[..., None] * b
 
 
 def _dot(a: Array, b: Array) -> Array:
-    return np.einsum("mi,mi->m", a, b)
+    return np.einsum("...i,...i->...", a, b)

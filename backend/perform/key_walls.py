@@ -25,8 +25,8 @@ _PRESSED = 0.0010  # metres that a finger may be in its own key: its contact is 
 _QUICK = 0.003  # metres from frame to frame from which on the way between them counts,
 _SAG = 0.1  # and how much lower than both, as a share of that way, a fingertip may be between them
 _ACROSS = 0.006  # what goes so far sideways between two frames leaves keys upwards or to the front
-# Shares of that way at which it is looked at, and metres sideways from which on: half of a long way may be past a black key.
-_LOOKS = ((0.5, 0.0), (0.25, 0.008), (0.75, 0.008))
+# Quarters of that way at which it is looked at, and metres sideways from which on: half of a long way may be past a black key.
+_QUARTERS, _LEAST = np.array([1, 2, 3]), np.array([0.008, 0.0, 0.008])
 _BEVEL = 0.0025  # metres below a black key's top at which it is taken to be as large as its foot
 _WAYS = np.array([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # out: left, right, up, to the front
 
@@ -89,39 +89,30 @@ class KeyWalls:
         near: frame, hand and finger (M,) each of ends, and how high they are above the keys there.
         """
         frame, hand, finger, sideways = self._quick(posed, near)
-        for share, least in _LOOKS:
-            far = sideways >= least
-            if far.any():
-                self._on_the_way(posed, targets, own, (frame[far], hand[far], finger[far], sideways[far]), share, system)
-
-    def _on_the_way(
-        self,
-        posed: kinematics.Posed,
-        targets: Targets,
-        own: Index,
-        quick: tuple[Index, Index, Index, Array],
-        share: float,
-        system: System,
-    ) -> None:
-        """At `share` of the way from their frames to the next. quick: as `_quick` gives it."""
-        frame, hand, finger, sideways = quick
+        end, look = np.nonzero(sideways[:, None] >= _LEAST)
+        if not len(end):
+            return
+        frame, hand, finger, sideways = frame[end], hand[end], finger[end], sideways[end]
         both = np.stack([frame, frame + 1], axis=-1)
-        first, pose = np.unique(frame, return_inverse=True)
+        moments, pose = np.unique(4 * frame + _QUARTERS[look], return_inverse=True)
+        first, share = moments // 4, 0.25 * (moments % 4)
         passing = kinematics.on_the_way(self._skeleton, posed, first, share)
-        pressed = (1.0 - share) * targets.pressed[first] + share * targets.pressed[first + 1]
+        before = targets.pressed[first]
+        pressed = before + share[:, None] * (targets.pressed[first + 1] - before)
         skin = self._skin(passing, (pose, hand, finger), slice(0, 3))
         ends = _Ends(pose, hand, finger, both, own[both, hand[:, None], finger[:, None]], skin)
         self._hold_off(passing, ends, pressed, system, black=False)
         # Out of black keys as a whole, the shortest way: single points would be pushed to both sides.
-        room, inside = self._room(ends, pressed, black=True)
-        through = np.where(inside, room, np.float32(0.0))  # (4, M, Q)
-        farthest = through.max(axis=-1)
-        farthest[:2, sideways > _ACROSS] = np.inf
-        out = farthest.argmin(axis=0)
-        through = through[out, np.arange(len(out))]
-        point, short = through.argmax(axis=-1), through.max(axis=-1)
-        met = np.flatnonzero(short > 0.0)
-        self._push(passing, ends.take(met), point[met], _WAYS[out[met]], short[met], system)
+        end, point, room = self._inside(ends, pressed, black=True)
+        if not len(end):
+            return
+        first = np.flatnonzero(np.diff(end, prepend=-1))
+        farthest = np.maximum.reduceat(room, first, axis=1)  # (4, ends)
+        farthest[:2, sideways[end[first]] > _ACROSS] = np.inf
+        out = np.repeat(farthest.argmin(axis=0), np.diff(first, append=len(end)))
+        depth = room[out, np.arange(len(out))]
+        deepest = _deepest(end, depth)
+        self._push(passing, ends.take(end[deepest]), point[deepest], _WAYS[out[deepest]], depth[deepest], system)
 
     def _quick(self, posed: kinematics.Posed, near: tuple[Index, Index, Index, Single]) -> tuple[Index, Index, Index, Array]:
         """Frame, hand and finger (K,) of ends that go far to the next frame and may meet keys on that way, in order of hands and
@@ -155,56 +146,57 @@ class KeyWalls:
 
     def _hold_off(self, posed: kinematics.Posed, ends: _Ends, pressed: Array, system: System, *, black: bool) -> None:
         """The deepest point of each finger end in each way that leads out of white (black) keys."""
-        if not len(ends.pose):
-            return
-        room, inside = self._room(ends, pressed, black=black)
-        met = inside.any(axis=-1)
-        ends, room, inside = ends.take(met), room[:, met], inside[met]
-        way = room.argmin(axis=0)
-        depth = np.where(inside, room.min(axis=0), np.float32(-1.0))
-        for out in range(len(_WAYS)):
-            along = np.where(way == out, depth, np.float32(-1.0))
-            point = along.argmax(axis=-1)
-            deepest = np.take_along_axis(along, point[:, None], axis=-1)[:, 0]
-            met = np.flatnonzero(deepest > 0.0)
-            self._push(posed, ends.take(met), point[met], _WAYS[out], deepest[met], system)
+        end, point, room = self._inside(ends, pressed, black=black)
+        way, depth = room.argmin(axis=0), room.min(axis=0)
+        deepest = _deepest(len(_WAYS) * end + way, depth)
+        self._push(posed, ends.take(end[deepest]), point[deepest], _WAYS[way[deepest]], depth[deepest], system)
 
     def _push(self, posed: kinematics.Posed, ends: _Ends, point: Index, way: Array, short: Single, system: System) -> None:
-        """Finger ends give way by `short` (M,) in directions `way` (M, 3) or (3,), where `point` (M,) of their skin is."""
+        """Finger ends give way by `short` (M,) in directions `way` (M, 3), where `point` (M,) of their skin is."""
         if not len(point):
             return
         place = ends.skin[np.arange(len(point)), :, point].astype(float)
         link = self._link[ends.hand, ends.finger, point]
-        change = kinematics.jacobian_at(posed, (ends.pose, ends.hand, ends.finger), place, link)
-        rows = (np.broadcast_to(way, place.shape)[:, None] @ change)[:, 0]
-        for frame in ends.frames.T:
-            self.soft.add(system, (frame, ends.hand), rows, -short.astype(float))
+        rows = kinematics.rows_at(posed, (ends.pose, ends.hand, ends.finger), place, link, way)
+        self.soft.add(system, (ends.frames, ends.hand), rows, -short.astype(float))
 
-    def _room(self, ends: _Ends, pressed: Array, *, black: bool) -> tuple[Single, NDArray[np.bool_]]:
-        """How far each point is in from the four sides (4, M, Q), in order of _WAYS, of the key in whose column it lies, with a
-        margin; and whether it is inside one (M, Q) that its finger has no business in. pressed (N, 88): as in `Targets`.
+    def _inside(self, ends: _Ends, pressed: Array, *, black: bool) -> tuple[Index, Index, Single]:
+        """Which K points of which ends are inside keys that their fingers have no business in, with a margin, (K,) each in order
+        of ends; and how far in from the key's four sides (4, K), in order of _WAYS. pressed (N, 88): as in `Targets`.
         """
-        board, (x, y, z) = self.keyboard, np.moveaxis(ends.skin, 1, 0)
+        board = self.keyboard
         keys = np.flatnonzero(board.black == black)
-        middles = board.x[keys].astype(np.float32)
+        first, middles = keys[0], board.x[keys].astype(np.float32)
+        front, top = board.front[first], np.float32(board.top[first])
+        half, edge = np.float32(board.half_width[first]), np.float32(front)
+        low = ends.skin[:, 2] < top + np.float32(_MARGIN)
+        if black:
+            low &= ends.skin[:, 1] > edge - np.float32(BLACK_FOOT + _MARGIN)
+        end, point = np.nonzero(low)
+        x, y, z = np.moveaxis(ends.skin, 1, 0)[:, end, point]
         if black:
             right = np.clip(np.searchsorted(middles, x), 1, len(middles) - 1)
             column = np.where(x - middles[right - 1] < middles[right] - x, right - 1, right)
         else:
             column = np.clip(np.rint((x - middles[0]) / np.float32(board.white_pitch)).astype(np.intp), 0, len(middles) - 1)
-        key, first = keys[column], keys[0]
-        front, top = board.front[first], np.float32(board.top[first])
-        slope = (pressed[ends.pose[:, None], key] * (board.dip[first] / (BALANCE_Y - front))).astype(np.float32)
+        key = keys[column]
+        slope = (pressed[ends.pose[end], key] * (board.dip[first] / (BALANCE_Y - front))).astype(np.float32)
         below = top - slope * (np.float32(BALANCE_Y) - y) - z
-        half, edge = np.float32(board.half_width[first]), np.float32(front)
         if black:  # flanks and front lean out towards the foot
             lean = np.clip(below * np.float32(1.0 / _BEVEL), 0, 1)
             half = half + np.float32(0.5 * board.scale * (BLACK_WIDTH_BASE - BLACK_WIDTH_TOP)) * lean
             edge = edge - np.float32(BLACK_FOOT) * lean
         aside = x - middles[column]
         room = np.stack([half + aside, half - aside, below, y - edge]) + np.float32(_MARGIN)
-        room[2] -= np.float32(_PRESSED) * ((key == ends.own[:, :1]) | (key == ends.own[:, 1:]))
-        return room, (room > 0.0).all(axis=0)
+        room[2] -= np.float32(_PRESSED) * (key[:, None] == ends.own[end]).any(axis=-1)
+        inside = (room > 0.0).all(axis=0)
+        return end[inside], point[inside], room[:, inside]
+
+
+def _deepest(group: Index, depth: Single) -> Index:
+    """Of each group of points the one that is deepest."""
+    order = np.lexsort((-depth, group))
+    return order[np.diff(group[order], prepend=-1) > 0]
 
 
 def own_keys(targets: Targets) -> Index:

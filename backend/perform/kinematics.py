@@ -19,9 +19,11 @@ Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 _HINGES = anatomy.hinge_map()
+_OF_FINGER = np.ascontiguousarray(np.moveaxis(_HINGES, 1, 0))  # (5, D, 4)
 # Wrist turns: abduction to the thumb's side, flexion (fingertips down), supination (thumb's side up); right hand, left hand.
 _WRIST_AXES = np.array([[[0, 0, 1], [-1, 0, 0], [0, 1, 0]], [[0, 0, -1], [-1, 0, 0], [0, -1, 0]]], dtype=float)
 _CHAINS = np.array(FINGER_JOINTS)
+_ORIGINS = np.array([0, 0, 1, 2])  # joints of a finger's four hinges
 _WHITE_BAND, _BLACK_BAND = 0.009, 0.020  # how far a finger's flanks reach down beside white neighbours, beside black ones
 _FAR = np.float32(1000.0)  # metres, of what is not there
 _BLACK_REACH = BLACK_FRONT - 0.003  # y from which on a point can meet a black key's flank
@@ -64,7 +66,7 @@ def pose(skeleton: HandSkeleton, dofs: Array) -> Posed:
     """Forward kinematics of dofs (F, H, D)."""
     angles = np.tensordot(dofs, _HINGES, axes=1)  # (F, H, 5, 4)
     wrist = dofs[..., :3]
-    yaw, pitch, roll = (_turns(_WRIST_AXES[:, i], dofs[..., 3 + i]) for i in range(3))
+    yaw, pitch, roll = np.moveaxis(_turns(_WRIST_AXES, dofs[..., 3:6]), 2, 0)
     tilted = yaw @ pitch
     turn = tilted @ roll
     wrist_axes = np.stack(
@@ -76,28 +78,28 @@ def pose(skeleton: HandSkeleton, dofs: Array) -> Posed:
         axis=-2,
     )
     rest = skeleton.rest[:, _CHAINS]  # (H, 5, 3, 3)
-    bend_axes = skeleton.flexion[:, _CHAINS]
-    spread_axes = skeleton.abduction[:, _CHAINS[:, 0]]
+    hinges = np.concatenate([skeleton.abduction[:, _CHAINS[:, :1]], skeleton.flexion[:, _CHAINS]], axis=2)  # (H, 5, 4, 3)
+    local = _turns(hinges, angles)
     joints = np.empty((*dofs.shape[:2], 5, 3, 3))
     turns = np.empty((*dofs.shape[:2], 5, 3, 3, 3))
     axes = np.empty((*dofs.shape[:2], 5, 4, 3))
     palm = turn[:, :, None]
     joints[..., 0, :] = wrist[:, :, None] + (palm @ rest[:, :, 0, :, None])[..., 0]
-    axes[..., 0, :] = (palm @ spread_axes[..., None])[..., 0]
-    before = palm @ _turns(spread_axes, angles[..., 0])
+    axes[..., 0, :] = (palm @ hinges[:, :, 0, :, None])[..., 0]
+    before = palm @ local[..., 0, :, :]
     for k in range(3):
-        axes[..., k + 1, :] = (before @ bend_axes[:, :, k, :, None])[..., 0]
-        turns[..., k, :, :] = before @ _turns(bend_axes[:, :, k], angles[..., k + 1])
-        before = turns[..., k, :, :]
+        axes[..., k + 1, :] = (before @ hinges[:, :, k + 1, :, None])[..., 0]
+        before = turns[..., k, :, :] = before @ local[..., k + 1, :, :]
         if k < 2:
             bone = rest[:, :, k + 1] - rest[:, :, k]
             joints[..., k + 1, :] = joints[..., k, :] + (before @ bone[..., None])[..., 0]
     return Posed(dofs, wrist, wrist_axes, turn, joints, turns, axes)
 
 
-def on_the_way(skeleton: HandSkeleton, posed: Posed, frame: Index, share: float) -> Posed:
-    """At `share` of the way from frames (M,) to the next."""
-    return pose(skeleton, (1.0 - share) * posed.dofs[frame] + share * posed.dofs[frame + 1])
+def on_the_way(skeleton: HandSkeleton, posed: Posed, frame: Index, share: Array | float) -> Posed:
+    """At `share` (M,) of the way from frames (M,) to the next."""
+    here, there = posed.dofs[frame], posed.dofs[frame + 1]
+    return pose(skeleton, here + np.reshape(share, (-1, 1, 1)) * (there - here))
 
 
 def jacobian(posed: Posed, points: Array, link: int = 2) -> Array:
@@ -105,26 +107,32 @@ def jacobian(posed: Posed, points: Array, link: int = 2) -> Array:
     result = np.zeros((*points.shape, anatomy.DOFS))
     result[..., 0, 0] = result[..., 1, 1] = result[..., 2, 2] = 1.0
     from_wrist = points - posed.wrist[:, :, None]
-    result[..., 3:6] = np.swapaxes(np.cross(posed.wrist_axes[:, :, None], from_wrist[..., None, :]), -1, -2)
-    hinge_origin = posed.joints[..., [0, 0, 1, 2], :]
-    swing = np.cross(posed.axes, points[..., None, :] - hinge_origin)  # (F, H, 5, 4, 3)
+    result[..., 3:6] = np.swapaxes(_cross(posed.wrist_axes[:, :, None], from_wrist[..., None, :]), -1, -2)
+    swing = _cross(posed.axes, points[..., None, :] - posed.joints.take(_ORIGINS, axis=-2))  # (F, H, 5, 4, 3)
     swing[..., link + 2 :, :] = 0.0
     for finger, columns in enumerate(anatomy.FINGER_DOFS):
         result[:, :, finger, :, columns] = np.swapaxes(swing[:, :, finger], -1, -2) @ _HINGES[columns, finger].T
     return result
 
 
-def jacobian_at(posed: Posed, where: tuple[Index, Index, Index], points: Array, link: Index) -> Array:
-    """The same for M chosen points (M, 3) on phalanges `link` (M,): (M, 3, D). where: frame, hand, finger (M,) each."""
+def rows_at(posed: Posed, where: tuple[Index, Index, Index], points: Array, link: Index, direction: Array) -> Array:
+    """(M, D): how far chosen points (M, 3) on phalanges `link` (M,) go along directions (M, 3) with each degree of freedom. where:
+    frame, hand, finger (M,) each."""
     frame, hand, finger = where
-    from_wrist = points - posed.wrist[frame, hand]
-    result = np.zeros((*points.shape, anatomy.DOFS))
-    result[:, [0, 1, 2], [0, 1, 2]] = 1.0
-    result[..., 3:6] = np.swapaxes(np.cross(posed.wrist_axes[frame, hand], from_wrist[:, None]), -1, -2)
-    origin = posed.joints[frame, hand, finger][:, [0, 0, 1, 2]]
-    swing = np.cross(posed.axes[frame, hand, finger], points[:, None] - origin)
-    swing *= (np.arange(4) < link[:, None] + 2)[..., None]
-    return result + np.swapaxes(np.moveaxis(_HINGES, 1, 0)[finger] @ swing, -1, -2)
+    along_wrist = _cross(points - posed.wrist[frame, hand], direction)
+    lever = points[:, None] - posed.joints[frame, hand, finger].take(_ORIGINS, axis=1)
+    swing = np.sum(posed.axes[frame, hand, finger] * _cross(lever, direction[:, None]), axis=-1)  # (M, 4)
+    swing *= np.arange(4) < link[:, None] + 2
+    result = (_OF_FINGER[finger] @ swing[..., None])[..., 0]
+    result[:, :3] = direction
+    result[:, 3:6] = (posed.wrist_axes[frame, hand] @ along_wrist[..., None])[..., 0]
+    return result
+
+
+def _cross(a: Array, b: Array) -> Array:
+    """The vector product of (..., 3): `np.cross`, but several times as fast where there are few."""
+    (ax, ay, az), (bx, by, bz) = ((v[..., 0], v[..., 1], v[..., 2]) for v in (a, b))
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
 
 
 def to_rotations(skeleton: HandSkeleton, dofs: Array) -> Array:

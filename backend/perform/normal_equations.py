@@ -29,13 +29,14 @@ class Softness:
     outlier: float
     firmly: float = 1.0
 
-    def add(self, system: System, where: tuple[Index, Index], rows: Array, short: Array, *, hardness: Array | float = 1.0) -> None:
-        """Add `short` (M,), negative metres, at frames and hands `where`, mended along rows (M, D)."""
+    def add(self, system: System, where: tuple[Index, Index], rows: Array, short: Array, *, hardness: float = 1.0) -> None:
+        """Add `short` (M,), negative metres, at frames (M, K) that each give way and hands (M,), mended along rows (M, D)."""
         weight = (hardness * self.firmly / self.spread) ** 2 / np.maximum(1.0, np.abs(short) / self.outlier)
-        frame, hand = where
-        place = 2 * frame + hand
-        order = np.argsort(place, kind="stable")
-        rows, weight, short, place = rows[order], weight[order, None], short[order], place[order]
+        frames, hand = where
+        places = (2 * frames + hand[:, None]).reshape(-1)
+        order = np.argsort(places, kind="stable")
+        which = order // frames.shape[1]
+        rows, weight, short, place = rows[which], weight[which, None], short[which], places[order]
         weighted = weight * rows
         first = np.flatnonzero(np.diff(place, prepend=-1))  # several of one hand at one frame add up
         at = place[first] // 2, place[first] % 2

@@ -29,6 +29,7 @@ Index = NDArray[np.intp]
 Report = Callable[[int, int], None]
 
 _FADE = 0.2  # seconds over which one window fades into the next
+_ALONE = 0.1  # and by which a single one is longer at both ends, where the take stands still: shorter, its last frames go astray
 _LOOK = 0.05  # seconds between two looks for a cancel
 
 
@@ -81,9 +82,9 @@ def solve_in_parts(
     """The same poses part by part, (frames, H, D) each, as soon as no later window changes them."""
     settings = settings or SolveSettings()
     frames = planned.frames
-    margin = round(settings.overlap * planned.rate)
     batches = list(_batches(frames, planned.rate, settings))
     count = sum(batch.windows for batch in batches)
+    margin = round((settings.overlap if count > 1 else _ALONE) * planned.rate)
     stop = threading.Event()
 
     def look() -> None:

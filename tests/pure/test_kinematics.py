@@ -65,12 +65,13 @@ def test_positive_angles_bend_down_and_spread_to_the_thumb() -> None:
         assert moved[axis] * sign > 0.005
 
 
-def test_jacobian_of_chosen_points_is_the_same() -> None:
-    skeleton, dofs = plain_skeleton(), _random_dofs(3)
+def test_rows_of_chosen_points_are_the_jacobian_along_their_directions() -> None:
+    skeleton, dofs, rng = plain_skeleton(), _random_dofs(3), np.random.default_rng(1)
     posed = kinematics.pose(skeleton, dofs)
     for link in range(3):
         points = posed.joints[..., link, :] + 0.01
         whole = kinematics.jacobian(posed, points, link)
         where = (np.array([0, 2, 1]), np.array([1, 0, 1]), np.array([0, 3, 4]))
-        chosen = kinematics.jacobian_at(posed, where, points[where], np.full(3, link))
-        np.testing.assert_allclose(chosen, whole[where], atol=1e-12)
+        direction = rng.normal(size=(3, 3))
+        rows = kinematics.rows_at(posed, where, points[where], np.full(3, link), direction)
+        np.testing.assert_allclose(rows, (direction[:, None] @ whole[where])[:, 0], atol=1e-12)
