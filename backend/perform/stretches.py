@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 Index = NDArray[np.intp]
 
-_ROWS = range(2, 9)  # stretches are laid one behind the other into so many rows, which are solved side by side
+_ROWS = range(1, 9)  # stretches are laid one behind the other into so many rows, which are solved side by side
 _STEP = 2  # rows that take as long as the steps from frame to frame themselves
 _HELD = 2  # frames at each end of a stretch that stay: as many as the smoothness looks back
 
