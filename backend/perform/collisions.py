@@ -31,6 +31,8 @@ _FREE = 0.0004  # metres that a last joint stays above the keys' tops
 _NEAR = 0.26  # metres between wrists within which hands can touch
 _OVER = 0.06  # metres by which the wrist of a hand that goes over the other is higher
 _PASSING = 2  # frames before and after that say, too, on which side of each other hands are
+_OWN_SIDE = 0.012  # metres by which hands beside each other count as farther apart: each finger keeps to its own hand's side,
+_ASIDE, _ASIDE_FADE = 0.10, 0.05  # from so many metres between wrists on, sideways; and over how many more that begins
 _IN_ORDER = 0.006  # metres by which neighbouring fingers count as farther apart: they do not change places
 _QUICK = 0.005  # metres from frame to frame from which on hands are looked at halfway, too,
 _BETWEEN_FRAMES = 0.5  # and of the way to the next moment so much is kept free, so that what passes goes round and not through;
@@ -262,7 +264,10 @@ class Collisions:
         # What is on the other side a frame later has gone through: the frames around say which way round it should have gone.
         around = moments.frames[moment].T[:, None] + np.arange(-_PASSING, _PASSING + 1)[:, None]
         around = np.clip(around, 0, len(free) - 1).reshape(-1, len(moment))
-        _, direction = _unit(np.subtract(*_nearest(ends, around, first, second)).sum(axis=0))
+        push = np.subtract(*_nearest(ends, around, first, second)).mean(axis=0)
+        aside = wrists[moment, 0]
+        push[:, 0] += _OWN_SIDE * np.sign(aside) * np.clip((np.abs(aside) - _ASIDE) / _ASIDE_FADE, 0.0, 1.0)
+        _, direction = _unit(push)
         for side, capsule, point, sign in ((HandSide.RIGHT, first, here, 1.0), (HandSide.LEFT, second, there, -1.0)):
             hand = np.full(len(moment), int(side))
             away = sign * direction

@@ -22,11 +22,13 @@ def _collisions(skeleton: HandSkeleton = SKELETON, *, frames: int = 1) -> Collis
     return Collisions(skeleton, Softness(spread=0.0005, outlier=0.003), frames)
 
 
-def _pushes(dofs: NDArray[np.float64], *, together: bool = True) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _pushes(
+    dofs: NDArray[np.float64], *, together: bool = True, idle: bool = True
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Normal equations, matrix (N, 2, D, D) and slope (N, 2, D), of overlaps at poses (N, 2, D), frames of one window or each of
-    one of its own."""
+    one of its own. idle: no finger plays."""
     system = System(np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape), np.zeros(dofs.shape[:2]))
-    free = np.ones((*dofs.shape[:2], 5), dtype=bool)
+    free = np.full((*dofs.shape[:2], 5), idle)
     _collisions(frames=len(dofs) if together else 1).add(pose(SKELETON, dofs), free, system)
     return system.matrix, system.slope
 
@@ -91,6 +93,16 @@ def test_what_went_through_the_other_hand_is_sent_back_to_the_side_it_came_from(
     aside = _pushes(dofs)[1][2, HandSide.RIGHT, 0]
     alone = _pushes(_beside(np.array([-0.02])))[1][0, HandSide.RIGHT, 0]
     assert aside < 0.0 < alone
+
+
+def test_thumbs_that_cross_while_hands_are_beside_each_other_go_back_to_their_own_sides() -> None:
+    dofs = _beside(np.array([0.15]))
+    dofs[..., anatomy.index("thumb1 abduction")] += 0.3
+    dofs[..., 3] += 0.2
+    right, left = pose(SKELETON, dofs).joints[0, :, 0, 2, 0]
+    assert right < left - 0.01
+    aside = _pushes(dofs, idle=False)[1][0, :, 0]
+    assert aside[HandSide.RIGHT] < 0.0 < aside[HandSide.LEFT]  # downhill is outwards
 
 
 def test_a_hand_that_goes_over_the_other_makes_all_the_room() -> None:
