@@ -89,16 +89,16 @@ class KeyWalls:
         near: frame, hand and finger (M,) each of ends, and how high they are above the keys there.
         """
         frame, hand, finger, sideways = self._quick(posed, near)
-        end, look = np.nonzero(sideways[:, None] >= _LEAST)
-        if not len(end):
+        quick, look = np.nonzero(sideways[:, None] >= _LEAST)
+        if not len(quick):
             return
-        frame, hand, finger, sideways = frame[end], hand[end], finger[end], sideways[end]
+        frame, hand, finger, sideways = frame[quick], hand[quick], finger[quick], sideways[quick]
         both = np.stack([frame, frame + 1], axis=-1)
         moments, pose = np.unique(4 * frame + _QUARTERS[look], return_inverse=True)
-        first, share = moments // 4, 0.25 * (moments % 4)
-        passing = kinematics.on_the_way(self._skeleton, posed, first, share)
-        before = targets.pressed[first]
-        pressed = before + share[:, None] * (targets.pressed[first + 1] - before)
+        before, share = moments // 4, 0.25 * (moments % 4)
+        passing = kinematics.on_the_way(self._skeleton, posed, before, share)
+        here, there = targets.pressed[before], targets.pressed[before + 1]
+        pressed = here + share[:, None] * (there - here)
         skin = self._skin(passing, (pose, hand, finger), slice(0, 3))
         ends = _Ends(pose, hand, finger, both, own[both, hand[:, None], finger[:, None]], skin)
         self._hold_off(passing, ends, pressed, system, black=False)

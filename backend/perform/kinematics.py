@@ -116,12 +116,12 @@ def jacobian(posed: Posed, points: Array, link: int = 2) -> Array:
 
 
 def rows_at(posed: Posed, where: tuple[Index, Index, Index], points: Array, link: Index, direction: Array) -> Array:
-    """(M, D): how far chosen points (M, 3) on phalanges `link` (M,) go along directions (M, 3) with each degree of freedom. where:
-    frame, hand, finger (M,) each."""
+    """(M, D): how far chosen points (M, 3) on phalanges `link` (M,) go along directions (M, 3), or one (3,), with each degree of
+    freedom. where: frame, hand, finger (M,) each."""
     frame, hand, finger = where
     along_wrist = _cross(points - posed.wrist[frame, hand], direction)
     lever = points[:, None] - posed.joints[frame, hand, finger].take(_ORIGINS, axis=1)
-    swing = np.sum(posed.axes[frame, hand, finger] * _cross(lever, direction[:, None]), axis=-1)  # (M, 4)
+    swing = np.sum(posed.axes[frame, hand, finger] * _cross(lever, direction[..., None, :]), axis=-1)  # (M, 4)
     swing *= np.arange(4) < link[:, None] + 2
     result = (_OF_FINGER[finger] @ swing[..., None])[..., 0]
     result[:, :3] = direction
