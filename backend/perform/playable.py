@@ -2,7 +2,7 @@
 """What ten fingers can strike: doubled notes, notes for the other hand, rolled chords, and what nobody can play."""
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,15 +116,19 @@ class _Strike:
     result: Playable
     x: Array
     reach: float
+    held: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))  # notes that each hand has down, as far as seen
 
     def settle(self, group: list[int], side: HandSide) -> None:
-        mine = list(group)
+        mine = [index for index in group if not (self._amid(index, side) and self._other_takes(index, side))]
+        if not mine:
+            return
         while len(mine) > 1 and (len(mine) > FINGERS or self._width(mine) > self.reach):
             spare = self._spare(mine, side)
             if not self._other_takes(spare, side):
                 break
             mine.remove(spare)
         self._drop_or_roll(mine, side)
+        self.held[side].extend(mine)
 
     def _spare(self, mine: list[int], side: HandSide) -> int:
         """The note that the hand can best do without: the innermost, but one that is not fixed where there is one.
@@ -148,8 +152,17 @@ class _Strike:
         if not busy or len(busy) >= FINGERS or self._width([*busy, index]) > self.reach:
             return False
         self.result.hand[index] = other
+        self.held[other].append(index)
         self.result.remarks.append(f"{named(self.score, index)}: taken by the {other.word} hand")
         return True
+
+    def _amid(self, index: int, side: HandSide) -> bool:
+        """Whether a note lies between keys that the other hand holds: a second one has no room there."""
+        notes, held = self.score.notes, self.held[1 - side]
+        onset, pitch = notes[index].onset, notes[index].pitch
+        held[:] = [i for i in held if self.result.offset[i] > onset + BARELY_HELD]
+        around = [notes[i].pitch for i in held if notes[i].onset < onset - TOGETHER]
+        return bool(around) and min(around) < pitch < max(around)
 
     def _busy(self, index: int, other: HandSide) -> list[int]:
         """Notes that the other hand has down or strikes at the moment of this one."""

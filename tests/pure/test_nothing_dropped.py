@@ -109,6 +109,28 @@ def test_the_fingers_of_a_chord_too_wide_touch_one_after_another():
     assert strokes.touch[1] >= strokes.up[0] - 1e-3
 
 
+def held_around(number: int | None, *, until: float = 1.6) -> Score:
+    """The left hand holds a chord, the right one strikes a key within it."""
+    chord = [NoteEvent(0.5, until, pitch, 60, LEFT) for pitch in (60, 64, 69)]
+    return Score((*chord, NoteEvent(1.0, 1.2, 62, 60, RIGHT, finger=number), NoteEvent(1.4, 1.6, 72, 60, RIGHT)))
+
+
+def test_a_key_among_those_that_the_other_hand_holds_is_left_to_it():
+    result = finger(held_around(None))
+    assert result.hand.tolist() == [LEFT, LEFT, LEFT, LEFT, RIGHT]
+    assert result.remarks == ("D4 at 1.00 s: taken by the left hand",)
+    assert (np.diff(result.finger[[0, 3, 1, 2]]) < 0).all()  # a finger between those that hold
+
+
+def test_a_key_among_those_that_the_other_hand_holds_keeps_the_finger_that_the_person_fixes():
+    result = finger(held_around(1))
+    assert result.hand[3] == RIGHT and result.finger[3] == 1 and not result.remarks
+
+
+def test_a_key_among_those_that_the_other_hand_lets_go_keeps_its_hand():
+    assert finger(held_around(None, until=1.02)).hand[3] == RIGHT
+
+
 def random_score(count: int) -> Score:
     rng = np.random.default_rng(5)
     upper, lower = (middle + np.cumsum(rng.integers(-4, 5, count)) % 18 for middle in (66, 42))
