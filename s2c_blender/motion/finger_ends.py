@@ -9,7 +9,7 @@ from ..wire.hands import HandSide
 Array = NDArray[np.float64]
 
 PADS = 48
-SKIN = 96  # points around the end of a finger: about 3 mm apart
+SKIN = 240  # points around the end of a finger: about 2 mm apart, for edges of keys go in between them
 BEHIND = 0.009  # metres behind the last joint at which they begin
 RIGID = 0.98  # weight from which a point of the skin counts as one with its distal joint
 # Which way a playing fingertip mostly meets the key, in the frame of `finger_frame`: a long finger with its end, the thumb with the
