@@ -279,7 +279,8 @@ class Collisions:
             aside = _unit(away)[1]
             away[alone & busy] = aside[alone & busy]
             rows = self._rows(moments.posed, (moment, hand, capsule), point, away)
-            rows[alone, :_WRIST] = 0.0  # such a finger gives way by itself, so its hand stays with its keys
+            plays = ~free[moments.frames[moment], side].all(axis=(1, 2))
+            rows[alone & plays, :_WRIST] = 0.0  # an idle finger gives way by itself where its hand has to stay with its keys
             self.soft.add(system, (moments.frames[moment], hand), rows, share * overlap)
 
     def _rows(self, posed: kinematics.Posed, which: tuple[Index, Index, Index], point: Array, direction: Array) -> Array:

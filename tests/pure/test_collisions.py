@@ -2,7 +2,7 @@
 """Fingers keep off each other, and hands off hands."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from backend.perform.collisions import _WIDER, Collisions
 from backend.perform.kinematics import pose
@@ -23,12 +23,12 @@ def _collisions(skeleton: HandSkeleton = SKELETON, *, frames: int = 1) -> Collis
 
 
 def _pushes(
-    dofs: NDArray[np.float64], *, together: bool = True, idle: bool = True
+    dofs: NDArray[np.float64], *, together: bool = True, idle: ArrayLike = True
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Normal equations, matrix (N, 2, D, D) and slope (N, 2, D), of overlaps at poses (N, 2, D), frames of one window or each of
-    one of its own. idle: no finger plays."""
+    one of its own. idle: which fingers (N, 2, 5) play nothing, or all of them."""
     system = System(np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape), np.zeros(dofs.shape[:2]))
-    free = np.full((*dofs.shape[:2], 5), idle)
+    free = np.broadcast_to(idle, (*dofs.shape[:2], 5))
     _collisions(frames=len(dofs) if together else 1).add(pose(SKELETON, dofs), free, system)
     return system.matrix, system.slope
 
@@ -103,6 +103,15 @@ def test_thumbs_that_cross_while_hands_are_beside_each_other_go_back_to_their_ow
     assert right < left - 0.01
     aside = _pushes(dofs, idle=False)[1][0, :, 0]
     assert aside[HandSide.RIGHT] < 0.0 < aside[HandSide.LEFT]  # downhill is outwards
+
+
+def test_a_hand_that_plays_stays_where_its_idle_fingers_meet_the_other_hand_and_one_that_plays_nothing_moves() -> None:
+    idle = np.ones((1, 2, 5), dtype=bool)
+    idle[0, HandSide.LEFT, 4] = False
+    dofs = _beside(np.array([0.15]))
+    dofs[..., anatomy.index("thumb1 abduction")] += 0.3
+    wrists = _pushes(dofs, idle=idle)[1][0, :, 0]
+    assert wrists[HandSide.RIGHT] < 0.0 == wrists[HandSide.LEFT]  # downhill is outwards
 
 
 def test_a_hand_that_goes_over_the_other_makes_all_the_room() -> None:
