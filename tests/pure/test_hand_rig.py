@@ -145,6 +145,13 @@ def test_pads_stand_for_the_fingertips_skin(finger):
     assert short.max() < 0.0012
 
 
+@pytest.mark.parametrize("finger", range(5), ids=FINGERS)
+def test_no_point_of_a_fingertips_skin_is_far_from_those_that_keep_out_of_keys(finger):
+    kept, _ = hand_rig.finger_skin(RIG, finger)
+    apart = np.linalg.norm(hand_rig.distal_skin(RIG, finger)[:, None] - kept, axis=-1).min(axis=1)
+    assert apart.max() < 0.0022
+
+
 def test_pads_lie_on_the_skin_in_any_pose():
     generator = np.random.default_rng(5)
     rotations = rotation.from_axis_angle(generator.normal(scale=0.4, size=(1, 2, 16, 3)))
