@@ -172,15 +172,20 @@ class KeyWalls:
         low = ends.skin[:, 2] < top + np.float32(_MARGIN)
         if black:
             low &= ends.skin[:, 1] > edge - np.float32(BLACK_FOOT + _MARGIN)
-        end, point = np.nonzero(low)
-        x, y, z = np.moveaxis(ends.skin, 1, 0)[:, end, point]
+        # Flat indices and `take`: several times as fast here as indices by axis.
+        count, skin = ends.skin.shape[-1], ends.skin.reshape(-1)
+        place = np.flatnonzero(low)
+        end = place // count
+        point, place = place - count * end, place + 2 * count * end
+        x, y, z = (skin.take(place + axis * count) for axis in range(3))
         if black:
             right = np.clip(np.searchsorted(middles, x), 1, len(middles) - 1)
             column = np.where(x - middles[right - 1] < middles[right] - x, right - 1, right)
         else:
             column = np.clip(np.rint((x - middles[0]) / np.float32(board.white_pitch)).astype(np.intp), 0, len(middles) - 1)
         key = keys[column]
-        slope = (pressed[ends.pose[end], key] * (board.dip[first] / (BALANCE_Y - front))).astype(np.float32)
+        down = pressed.reshape(-1).take(pressed.shape[1] * ends.pose.take(end) + key)
+        slope = (down * (board.dip[first] / (BALANCE_Y - front))).astype(np.float32)
         below = top - slope * (np.float32(BALANCE_Y) - y) - z
         if black:  # flanks and front lean out towards the foot
             lean = np.clip(below * np.float32(1.0 / _BEVEL), 0, 1)
@@ -188,7 +193,7 @@ class KeyWalls:
             edge = edge - np.float32(BLACK_FOOT) * lean
         aside = x - middles[column]
         room = np.stack([half + aside, half - aside, below, y - edge]) + np.float32(_MARGIN)
-        room[2] -= np.float32(_PRESSED) * (key[:, None] == ends.own[end]).any(axis=-1)
+        room[2] -= np.float32(_PRESSED) * np.logical_or(*(key == own.take(end) for own in ends.own.T))
         inside = (room > 0.0).all(axis=0)
         return end[inside], point[inside], room[:, inside]
 
