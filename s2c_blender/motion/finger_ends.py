@@ -9,8 +9,8 @@ from ..wire.hands import HandSide
 Array = NDArray[np.float64]
 
 PADS = 48
-# Points around the end of a finger, about 2 mm apart: edges of keys go in between them. With 96, 160, 240 and 400 fingers were 0.72,
-# 0.60, 0.48 and 0.47 mm deep in keys (P99, mean of ten pieces).
+# Points around the end of a finger, about 2 mm apart: edges of keys go in between them. With 96, 160, 240 and 400 fingers were
+# 0.72, 0.60, 0.48 and 0.47 mm deep in keys (P99, mean of ten pieces).
 SKIN = 240
 BEHIND = 0.009  # metres behind the last joint at which they begin
 RIGID = 0.98  # weight from which a point of the skin counts as one with its distal joint
