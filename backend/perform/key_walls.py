@@ -174,10 +174,10 @@ class KeyWalls:
             low &= ends.skin[:, 1] > edge - np.float32(BLACK_FOOT + _MARGIN)
         # Flat indices and `take`: several times as fast here as indices by axis.
         count, skin = ends.skin.shape[-1], ends.skin.reshape(-1)
-        place = np.flatnonzero(low)
-        end = place // count
-        point, place = place - count * end, place + 2 * count * end
-        x, y, z = (skin.take(place + axis * count) for axis in range(3))
+        flat = np.flatnonzero(low)
+        end = flat // count
+        point = flat - count * end
+        x, y, z = (skin.take((3 * end + axis) * count + point) for axis in range(3))
         if black:
             right = np.clip(np.searchsorted(middles, x), 1, len(middles) - 1)
             column = np.where(x - middles[right - 1] < middles[right] - x, right - 1, right)

@@ -116,9 +116,11 @@ class _Strike:
     result: Playable
     x: Array
     reach: float
-    held: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))  # notes that each hand has down, as far as seen
+    held: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))  # what each hand still has down of what is settled
 
     def settle(self, group: list[int], side: HandSide) -> None:
+        now, others = self.score.notes[group[0]].onset, self.held[1 - side]
+        others[:] = [i for i in others if self.result.offset[i] > now]
         mine = [index for index in group if not (self._amid(index, side) and self._other_takes(index, side))]
         if not mine:
             return
@@ -158,10 +160,10 @@ class _Strike:
 
     def _amid(self, index: int, side: HandSide) -> bool:
         """Whether a note lies between keys that the other hand holds: a second one has no room there."""
-        notes, held = self.score.notes, self.held[1 - side]
+        notes, offset = self.score.notes, self.result.offset
         onset, pitch = notes[index].onset, notes[index].pitch
-        held[:] = [i for i in held if self.result.offset[i] > onset + BARELY_HELD]
-        around = [notes[i].pitch for i in held if notes[i].onset < onset - TOGETHER]
+        before, after = onset - TOGETHER, onset + BARELY_HELD
+        around = [notes[i].pitch for i in self.held[1 - side] if notes[i].onset < before and offset[i] > after]
         return bool(around) and min(around) < pitch < max(around)
 
     def _busy(self, index: int, other: HandSide) -> list[int]:

@@ -60,7 +60,7 @@ def extreme_points(skin: Array, frame: Array, which: tuple[HandSide, int], *, co
 
 
 def spread_points(places: Array, *, first: int, count: int) -> list[int]:
-    """Points (M, 3) spread evenly, the first one given.
+    """Points (M, 3) spread evenly, the first one given; some come twice where there are too few.
 
     Each next one is the point farthest from those chosen (T. F. Gonzalez 1985, doi 10.1016/0304-3975(85)90224-5).
     """
