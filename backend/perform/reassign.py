@@ -29,10 +29,11 @@ from .targets import Targets
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
-AROUND = 1.75  # seconds before the first and after the last change that are solved again: beyond 1.25 s no wrist's path differs,
-_FADE = 0.5  # and the outer ones lead over to what was there
+AROUND = 1.25  # seconds before the first and after the last change that are solved again: beyond 1 s hardly a wrist's path differs,
+_FADE = 0.25  # and the outer ones lead over to what was there
 _APART = 0.28  # metres between wrists from which on hands take no notice of each other
-CONTEXT = 5.0  # seconds farther out that the planner knows of
+_CONTEXT = 5.0  # seconds farther out that the planner knows of, at least,
+_BEYOND = 1.0  # and beyond the notes between which a hand rests
 _STYLE, _SEED = 0.5, 0  # of clips that do not say
 
 Changes = Mapping[int, tuple[HandSide, int]]
@@ -179,14 +180,12 @@ def _resolve(clip: Clip, skeleton: HandSkeleton, begin: float, end: float, conce
     count, rate = len(clip.rotation), clip.rate
     first = max(int(np.ceil((begin - AROUND - clip.start) * rate)), 0)
     last = min(int((end + AROUND - clip.start) * rate) + 1, count)
-    known = max(first - round(CONTEXT * rate), 0), min(last + round(CONTEXT * rate), count)
-    score, fingering = excerpt(clip, notes_near(clip, *(clip.start + frame / rate for frame in known)))
-    take = Take(clip.start + known[0] / rate, rate, known[1] - known[0])
+    score, fingering, take, known = surroundings(clip, first, last)
     style = manner(clip.made.get("style", _STYLE), clip.made.get("seed", _SEED))
     plan = Plan(score, fingering, key_motion(score, fingering), Setting(skeleton, Keyboard(clip.octave), take, style))
     laid = as_it_lies(clip, skeleton)
     near = plan if laid is None else NearMotion(plan, laid)
-    dofs = solve.solve(skeleton, _Middle(near, first - known[0], last - first))
+    dofs = solve.solve(skeleton, _Middle(near, first - known, last - first))
     places = dofs[..., :3]
     closest = min(np.linalg.norm(each[:, 0] - each[:, 1], axis=-1).min() for each in (places, clip.translation[first:last]))
     share = fade(first, last, count, round(_FADE * rate))[:, None] * (concerned | (closest < _APART))
@@ -208,16 +207,31 @@ def blend_in(clip: Clip, first: int, turns: NDArray[np.floating], places: NDArra
     clip.translation[frames][changed] = (before + share[..., None] * (places - before))[changed]
 
 
-def notes_near(clip: Clip, begin: float, end: float) -> Index:
-    """Notes that sound between two times, and of each hand the nearest before and after: it does not rest in between."""
-    fingering = clip.fingering
+def surroundings(clip: Clip, first: int, last: int) -> tuple[Score, Fingering, Take, int]:
+    """What the planner has to know to plan frames `first` to `last` as in the whole take; and the clip's frame where that begins.
+
+    A hand that rests there is on its way between two notes, and needs both of them, however far they are.
+    """
+    fingering, rate = clip.fingering, clip.rate
+    begin, end = clip.start + first / rate, clip.start + last / rate
+    strike = fingering.strike[_neighbours(fingering, begin, end)]
+    begin = min(begin - _CONTEXT, strike.min(initial=begin) - _BEYOND)
+    end = max(end + _CONTEXT, strike.max(initial=end) + _BEYOND)
+    known = max(int((begin - clip.start) * rate), 0), min(int((end - clip.start) * rate) + 1, len(clip.rotation))
+    begin, end = (clip.start + frame / rate for frame in known)
     chosen = (fingering.release > begin) & (fingering.strike < end)
+    chosen[_neighbours(fingering, begin, end)] = True
+    return *excerpt(clip, np.flatnonzero(chosen)), Take(begin, rate, known[1] - known[0]), known[0]
+
+
+def _neighbours(fingering: Fingering, begin: float, end: float) -> Index:
+    """Of each hand the last note that is over by one time, and the first from the other on."""
+    found = []
     for side in HandSide:
         mine = fingering.played & (fingering.hand == side)
         before, after = np.flatnonzero(mine & (fingering.release <= begin)), np.flatnonzero(mine & (fingering.strike >= end))
-        chosen[before[np.argsort(fingering.release[before])[-1:]]] = True
-        chosen[after[np.argsort(fingering.strike[after])[:1]]] = True
-    return np.flatnonzero(chosen)
+        found += [before[np.argsort(fingering.release[before])[-1:]], after[np.argsort(fingering.strike[after])[:1]]]
+    return np.concatenate(found)
 
 
 def fade(first: int, last: int, count: int, length: int) -> Array:

@@ -21,8 +21,8 @@ from . import Settings, kinematics, solve
 from .manner import manner
 from .motion import Motion
 from .near_motion import NearMotion
-from .planner import Plan, Setting, Take
-from .reassign import CONTEXT, blend_in, excerpt, fade, notes_near
+from .planner import Plan, Setting
+from .reassign import blend_in, fade, surroundings
 from .registration import HandFit, Laid, register
 from .targets import Targets
 
@@ -107,9 +107,7 @@ def _solve(
     """Rotations and places of the frames."""
     first, last = frames
     skeleton, rate, count = skeleton_of(clip), clip.rate, len(clip.rotation)
-    known = max(first - round(CONTEXT * rate), 0), min(last + round(CONTEXT * rate), count)
-    score, fingering = excerpt(clip, notes_near(clip, *(clip.start + frame / rate for frame in known)))
-    take = Take(clip.start + known[0] / rate, rate, known[1] - known[0])
+    score, fingering, take, known = surroundings(clip, first, last)
     setting = Setting(skeleton, Keyboard(clip.octave), take, manner(settings.style, settings.seed))
     plan = Plan(score, fingering, key_motion(score, fingering), setting)
     near = None
@@ -120,11 +118,11 @@ def _solve(
     before, there = (values[first:last].astype(float) for values in (clip.rotation, clip.translation))
     old: Array = np.concatenate([there, kinematics.from_rotations(skeleton, before)], axis=-1)
     share = fade(first, last, count, _within(_FADE, first, last, rate))
-    edged = _Edged(near or plan, first - known[0], old, share)
+    edged = _Edged(near or plan, first - known, old, share)
     dofs = solve.solve(skeleton, edged, report=report, cancelled=cancelled)
     turns, places = kinematics.to_rotations(skeleton, dofs).astype(np.float32), dofs[..., :3].astype(np.float32)
     if near is not None and settings.on_keys < 1.0:
-        near.ease_off(first - known[0], turns, places, settings.on_keys)
+        near.ease_off(first - known, turns, places, settings.on_keys)
     return turns, places
 
 

@@ -49,7 +49,8 @@ def wrist_paths(
 ) -> Array:
     """(F, H, 6) place and turns of both wrists. `weight`: factor of the arm's drops and turns. `look` may raise, to stop."""
     times = take.times
-    knots = np.arange(take.start, times[-1] + 2.0 / PATH_RATE, 1.0 / PATH_RATE)
+    # At the same times wherever the take begins, for a part of it to be planned as in the whole.
+    knots = np.arange(np.floor(take.start * PATH_RATE + 1e-6), np.ceil(times[-1] * PATH_RATE) + 2) / PATH_RATE
     places = _smooth_places(hands, posture, keyboard, knots, look)
     result = np.repeat(posture.dofs[None, :, :6], take.frames, axis=0)
     for part in hands:
