@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-PATH_RATE = 30.0  # knots a second
+PATH_RATE = 30.0  # knots a second,
+_FIRST_KNOT = -1.0  # from this time on, where takes begin
 # Where on its key a finger likes to stand (y, metres): thumb and little finger near the edge, the long ones further in.
 WHITE_PLACE = np.array([0.018, 0.034, 0.040, 0.034, 0.022])
 BLACK_PLACE = np.array([0.066, 0.076, 0.080, 0.078, 0.070])
@@ -50,7 +51,8 @@ def wrist_paths(
     """(F, H, 6) place and turns of both wrists. `weight`: factor of the arm's drops and turns. `look` may raise, to stop."""
     times = take.times
     # At the same times wherever the take begins, for a part of it to be planned as in the whole.
-    knots = np.arange(np.floor(take.start * PATH_RATE + 1e-6), np.ceil(times[-1] * PATH_RATE) + 2) / PATH_RATE
+    knots = np.arange(min(_FIRST_KNOT, take.start), times[-1] + 2.0 / PATH_RATE, 1.0 / PATH_RATE)
+    knots = knots[np.searchsorted(knots, take.start, side="right") - 1 :]
     places = _smooth_places(hands, posture, keyboard, knots, look)
     result = np.repeat(posture.dofs[None, :, :6], take.frames, axis=0)
     for part in hands:
