@@ -225,7 +225,8 @@ class Collisions:
         _, direction = _unit(here - there + outward[:, None] * moments.posed.wrist_turn[moment, hand][:, :, 0])
         rows = self._rows(moments.posed, (moment, hand, _FIRST[pair]), here, direction)
         rows -= self._rows(moments.posed, (moment, hand, _SECOND[pair]), there, direction)
-        self.soft.add(system, (moments.frames[moment], hand), rows, overlap[short])
+        # What is asked for because something moves is not wrong yet.
+        self.soft.add(system, (moments.frames[moment], hand), rows, overlap[short], wrong=allowed[hand, pair] - distance[short])
 
     def _between(self, moments: _Moments, ends: tuple[Array, Array], free: NDArray[np.bool_], system: System) -> None:
         """The other hand counts as standing still; each gives way by half. ends and free: of all frames."""
@@ -257,7 +258,7 @@ class Collisions:
         if not len(short):
             return
         moment, first, second = moment[short], first[short], second[short]
-        here, there, overlap = here[short], there[short], overlap[short]
+        here, there, overlap, wrong = here[short], there[short], overlap[short], allowed[first, second] - distance[short]
         idle = [alone[short] for alone in idle]
         # What is on the other side a frame later has gone through: the frames around say which way round it should have gone.
         around = moments.frames[moment].T[:, None] + np.arange(-_PASSING, _PASSING + 1)[:, None]
@@ -281,7 +282,7 @@ class Collisions:
             rows = self._rows(moments.posed, (moment, hand, capsule), point, away)
             plays = ~free[moments.frames[moment], side].all(axis=(1, 2))
             rows[alone & plays, :_WRIST] = 0.0  # an idle finger gives way by itself where its hand has to stay with its keys
-            self.soft.add(system, (moments.frames[moment], hand), rows, share * overlap)
+            self.soft.add(system, (moments.frames[moment], hand), rows, share * overlap, wrong=wrong)
 
     def _rows(self, posed: kinematics.Posed, which: tuple[Index, Index, Index], point: Array, direction: Array) -> Array:
         """(M, D): how far points (M, 3) on capsules `which` go along their directions (M, 3)."""

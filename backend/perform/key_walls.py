@@ -112,7 +112,9 @@ class KeyWalls:
         out = np.repeat(farthest.argmin(axis=0), np.diff(first, append=len(end)))
         depth = room[out, np.arange(len(out))]
         deepest = _deepest(end, depth)
-        self._push(passing, ends.take(end[deepest]), point[deepest], _WAYS[out[deepest]], depth[deepest], system)
+        # No more is wrong than how far in it is, whichever way it goes out.
+        wrong = np.maximum.reduceat(room.min(axis=0), first)
+        self._push(passing, ends.take(end[deepest]), point[deepest], _WAYS[out[deepest]], depth[deepest], system, wrong)
 
     def _quick(self, posed: kinematics.Posed, near: tuple[Index, Index, Index, Single]) -> tuple[Index, Index, Index, Array]:
         """Frame, hand and finger (K,) of ends that go far to the next frame and may meet keys on that way, in order of hands and
@@ -151,14 +153,24 @@ class KeyWalls:
         deepest = _deepest(len(_WAYS) * end + way, depth)
         self._push(posed, ends.take(end[deepest]), point[deepest], _WAYS[way[deepest]], depth[deepest], system)
 
-    def _push(self, posed: kinematics.Posed, ends: _Ends, point: Index, way: Array, short: Single, system: System) -> None:
-        """Finger ends give way by `short` (M,) in directions `way` (M, 3), where `point` (M,) of their skin is."""
+    def _push(
+        self,
+        posed: kinematics.Posed,
+        ends: _Ends,
+        point: Index,
+        way: Array,
+        short: Single,
+        system: System,
+        wrong: Single | None = None,
+    ) -> None:
+        """Finger ends give way by `short` (M,) in directions `way` (M, 3), where `point` (M,) of their skin is. wrong: as in
+        `Softness.add`."""
         if not len(point):
             return
         place = ends.skin[np.arange(len(point)), :, point].astype(float)
         link = self._link[ends.hand, ends.finger, point]
         rows = kinematics.rows_at(posed, (ends.pose, ends.hand, ends.finger), place, link, way)
-        self.soft.add(system, (ends.frames, ends.hand), rows, -short.astype(float))
+        self.soft.add(system, (ends.frames, ends.hand), rows, -short.astype(float), wrong=wrong)
 
     def _inside(self, ends: _Ends, pressed: Array, *, black: bool) -> tuple[Index, Index, Single]:
         """Which K points of which ends are inside keys that their fingers have no business in, with a margin, (K,) each in order

@@ -157,13 +157,13 @@ class Problem:
 
     def faults(self, dofs: Array, look: Callable[[], None]) -> Array:
         """(N,) metres by which what is worst at each frame is not as it should be: fingers off their keys, in keys, in hands."""
-        return self._asked_for(dofs, _LAST, look).short.max(axis=-1)
+        return self._asked_for(dofs, _LAST, look).wrong.max(axis=-1)
 
     def _step(self, dofs: Array, iteration: int, look: Callable[[], None]) -> Array:
         """One Gauss-Newton step. Wishes tighten from one to the next, so that the hand comes as a whole before its fingers fit."""
         settings = self.settings
         system = self._asked_for(dofs, iteration, look)
-        self.wrong = system.short.max(axis=-1)
+        self.wrong = system.wrong.max(axis=-1)
         matrix, slope = system.matrix, system.slope
         away = dofs - self.prior
         over = dofs - np.clip(dofs, anatomy.LOWEST, anatomy.HIGHEST)

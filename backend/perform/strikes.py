@@ -27,7 +27,8 @@ SHORTEST_PRESS = 0.03
 LIFT = 0.055  # seconds from leaving one key to striking the next: the key rises, the next goes down; without the way between
 FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
 IN_TIME = 0.028  # seconds from leaving a white key to the strike for which the hand has to go in
-GIVE = 0.003  # metres beyond the practical stretch that a hand gives rather than let a key go: with more it lies on neighbours
+GIVE = 0.008  # metres beyond the practical stretch that a hand gives rather than let a key go (with 12 it lies on neighbours),
+GIVE_LONG = 0.003  # and between long fingers, which open less (with 6 a small hand held a seventh like a star, on its neighbours)
 LEGATO = 0.06  # seconds after a strike up to which a note ends that is bound to it, at most,
 LONG = 0.3  # and that such a note has lasted where a stretched hand lets go of it: a shorter one would lose too much
 LONGEST_WAY = 0.3  # seconds: what ends earlier than this before a strike is in nobody's way
@@ -82,10 +83,11 @@ def _make_way(
             pair = other.key, now.key, other.finger, now.finger
             conflict, stretched = tables[side].conflict[pair] / 1000.0, tables[side].stretched[pair]
             held = time - strike[other.index]
+            give = GIVE if 0 in (other.finger, now.finger) else GIVE_LONG
             same_finger = other.finger == now.finger
             rolled = playable.delay[other.index] != playable.delay[index]
             parts = held > LONG and stretched and release[other.index] < time + LEGATO
-            lifts = same_finger or parts or (conflict > GIVE and (held > TOGETHER or rolled))
+            lifts = same_finger or parts or (conflict > give and (held > TOGETHER or rolled))
             if lifts or (held > TOGETHER and _moves_in(other, now)):
                 way = (LIFT if lifts else IN_TIME) + conflict / FINGER_SPEED
                 latest = held - SHORTEST_PRESS if rolled else 0.5 * held
