@@ -27,10 +27,15 @@ def _pushes(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Normal equations, matrix (N, 2, D, D) and slope (N, 2, D), of overlaps at poses (N, 2, D), frames of one window or each of
     one of its own. idle: which fingers (N, 2, 5) play nothing, or all of them."""
+    system = _system(dofs, together=together, idle=idle)
+    return system.matrix, system.slope
+
+
+def _system(dofs: NDArray[np.float64], *, together: bool = True, idle: ArrayLike = True) -> System:
     system = System(np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape), np.zeros(dofs.shape[:2]))
     free = np.broadcast_to(idle, (*dofs.shape[:2], 5))
     _collisions(frames=len(dofs) if together else 1).add(pose(SKELETON, dofs), free, system)
-    return system.matrix, system.slope
+    return system
 
 
 def _beside(apart: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -76,6 +81,17 @@ def test_hands_that_pass_keep_the_way_between_frames_free() -> None:
     # 10 mm a frame: the middle one of three frames is as far apart as before.
     assert _pushed(near + 0.010 * np.array([1.0, 0.0, -1.0]))[1]
     assert not _pushed(near + 0.010 * np.array([2.0, 1.0, 0.0]))[1]  # not yet
+
+
+def test_the_way_that_is_kept_free_is_not_wrong_but_all_of_what_overlaps_is_for_both() -> None:
+    distances = np.arange(0.25, 0.05, -0.0005)
+    touching = distances[np.argmax(_pushed(np.repeat(distances, 3))[1::3])]
+    own = _system(_beside(np.array([0.6]))).wrong[0]  # of each hand by itself
+    passing = _beside(touching + 0.001 + 0.004 * np.array([1.0, 0.0, -1.0]))
+    assert (np.abs(_pushes(passing)[1][1, :, 0]) > 0.0).all()
+    np.testing.assert_array_equal(_system(passing).wrong[1], own)
+    right, left = _system(_beside(np.array([touching - 0.004]))).wrong[0]
+    assert right == left > max(own.max(), 0.002)
 
 
 def test_hands_that_are_apart_at_frames_but_not_between_them_are_pushed_at_both() -> None:

@@ -12,7 +12,7 @@ from backend.perform.posture import playing_posture
 from backend.perform.targets import Targets
 from s2c_blender.motion import anatomy
 from s2c_blender.wire.hands import FINGER_JOINTS, HandSide
-from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT, Keyboard
+from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT, BLACK_WIDTH_BASE, Keyboard
 from tests.skeletons import plain_skeleton
 
 SKELETON = plain_skeleton()
@@ -27,11 +27,16 @@ def _nothing_asked(dofs: NDArray[np.float64]) -> System:
     return System(np.zeros((*dofs.shape, anatomy.DOFS)), np.zeros(dofs.shape), np.zeros(dofs.shape[:2]))
 
 
-def _upwards(dofs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 2) how strongly walls push hands upwards at the frames of one window."""
+def _asked(dofs: NDArray[np.float64]) -> System:
+    """Normal equations of walls at the frames (N, 2, D) of one window."""
     targets, system = Targets.idle(len(dofs), 60.0, KEYBOARD), _nothing_asked(dofs)
     KeyWalls(SKELETON, KEYBOARD, len(dofs)).add(pose(SKELETON, dofs), targets, own_keys(targets), system)
-    return -system.slope[..., WRIST_Z]
+    return system
+
+
+def _upwards(dofs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 2) how strongly walls push hands upwards."""
+    return -_asked(dofs).slope[..., WRIST_Z]
 
 
 def _with_index_at(x: float, y: float, height: float) -> NDArray[np.float64]:
@@ -64,6 +69,16 @@ def test_a_quick_finger_goes_over_a_black_key_also_where_half_of_its_way_is_past
     over = np.stack([_with_index_at(black + way, deep, high) for way in ways])
     assert (_upwards(through)[:, RIGHT] > 0.0).all()
     assert (_upwards(over) == 0.0).all()
+
+
+def test_what_is_pushed_over_a_black_key_is_wrong_by_no_more_than_it_is_inside() -> None:
+    black = float(KEYBOARD.x[np.flatnonzero(KEYBOARD.black)[17]])
+    low = BLACK_HEIGHT - 0.010
+    through = np.stack([_with_index_at(black + way, BLACK_FRONT + 0.02, low) for way in (-0.013, 0.013)])
+    wrong = _asked(through).wrong[:, RIGHT]
+    alone = np.concatenate([_asked(frame[None]).wrong[:, RIGHT] for frame in through])
+    assert (wrong > alone).all()
+    assert wrong.max() < 0.5 * BLACK_WIDTH_BASE + 0.0005
 
 
 def test_a_finger_that_dips_into_a_key_between_two_frames_is_raised_in_both() -> None:
