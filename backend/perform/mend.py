@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .problem import Problem
-from .stillness import on_the_mean, quiet_moments
+from .stillness import keep_still
 from .stretches import stretches_in_rows, widened
 
 Array = NDArray[np.float64]
@@ -49,7 +49,7 @@ _TRIES = (
 
 def mend(problem: Problem, dofs: Array, look: Callable[[], None]) -> Array:
     """Poses (N, H, D) with fewer faults, where the problem has come to `dofs`. `look` is called often, and may raise."""
-    wrong, dofs, quiet = problem.wrong.copy(), dofs.copy(), quiet_moments(problem)
+    wrong, dofs = problem.wrong.copy(), dofs.copy()
     around = round(_AROUND * problem.targets.rate)
     for attempt in _TRIES:
         rows, free = stretches_in_rows(widened((wrong > _FAULT).reshape(problem.windows, problem.frames), around))
@@ -59,7 +59,7 @@ def mend(problem: Problem, dofs: Array, look: Callable[[], None]) -> Array:
         tried = _tried(part, dofs[place], movable, attempt, look)
         whole = dofs.copy()
         whole[place[movable]] = tried[movable]
-        part.stay_near(on_the_mean(problem, whole, quiet)[place], _CALM * quiet[place])
+        keep_still(part, place, problem, whole, _CALM)
         tried = part.run(tried, attempt.after[-_STILL:], look)
         was, becomes = part.faults(dofs[place], look), part.faults(tried, look)
         better = _better(free, was, becomes)

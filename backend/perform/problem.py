@@ -9,6 +9,7 @@ Unknown is every degree of freedom at every frame. The terms: contact (fingertip
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +117,16 @@ class Problem:
         self.presses = np.isinf(self.targets.clearance)
         black = self.presses & (self.targets.on_top > 0.5)
         self.inside = np.where(black, BLACK_FRONT, 0.0) + settings.edge  # y from which a finger that presses is over its key
+
+    @cached_property
+    def quiet(self) -> Array:
+        """(N, H) from 1, where the prior's fingers hardly turn, to 0, where they do. In quiet moments a hand must not shake because
+        its contacts contradict each other."""
+        around = max(round(0.5 * self.settings.quiet_time * self.targets.rate), 1)
+        fingers = self.prior[..., anatomy.FINGER_DOFS[0].start :].reshape(self.windows, self.frames, -1)
+        fingers = np.pad(fingers, ((0, 0), (around, around), (0, 0)), mode="edge")
+        turned = np.abs(fingers[:, 2 * around :] - fingers[:, : -2 * around]).reshape(len(self.prior), 2, -1).max(axis=-1)
+        return np.clip(2.0 - turned / self.settings.quiet, 0.0, 1.0)
 
     def run(self, dofs: Array, iterations: range, look: Callable[[], None]) -> Array:
         """Poses (N, H, D) from where they are now. The first iterations are for the hand as a whole: see `SolveSettings`."""

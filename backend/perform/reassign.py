@@ -18,7 +18,7 @@ from s2c_blender.wire.notes import Fingering, Score, pitch_name
 
 from . import kinematics, solve
 from .fingering_costs import cost_tables, reach
-from .manner import manner
+from .manner import Manner, manner
 from .near_motion import NearMotion
 from .planner import Plan, Setting, Take
 from .playable import TOGETHER, make_playable
@@ -180,9 +180,8 @@ def _resolve(clip: Clip, skeleton: HandSkeleton, begin: float, end: float, conce
     count, rate = len(clip.rotation), clip.rate
     first = max(int(np.ceil((begin - AROUND - clip.start) * rate)), 0)
     last = min(int((end + AROUND - clip.start) * rate) + 1, count)
-    score, fingering, take, known = surroundings(clip, first, last)
     style = manner(clip.made.get("style", _STYLE), clip.made.get("seed", _SEED))
-    plan = Plan(score, fingering, key_motion(score, fingering), Setting(skeleton, Keyboard(clip.octave), take, style))
+    plan, known, _ = plan_around(clip, skeleton, first, last, style)
     laid = as_it_lies(clip, skeleton)
     near = plan if laid is None else NearMotion(plan, laid)
     dofs = solve.solve(skeleton, _Middle(near, first - known, last - first))
@@ -207,8 +206,10 @@ def blend_in(clip: Clip, first: int, turns: NDArray[np.floating], places: NDArra
     clip.translation[frames][changed] = (before + share[..., None] * (places - before))[changed]
 
 
-def surroundings(clip: Clip, first: int, last: int) -> tuple[Score, Fingering, Take, int]:
-    """What the planner has to know to plan frames `first` to `last` as in the whole take; and the clip's frame where that begins.
+def plan_around(
+    clip: Clip, skeleton: HandSkeleton, first: int, last: int, style: Manner
+) -> tuple[Plan, int, tuple[Score, Fingering]]:
+    """A plan in which frames `first` to `last` are as in the whole take's, the clip's frame where it begins, and what it plays.
 
     A hand that rests there is on its way between two notes, and needs both of them, however far they are.
     """
@@ -221,7 +222,9 @@ def surroundings(clip: Clip, first: int, last: int) -> tuple[Score, Fingering, T
     begin, end = (clip.start + frame / rate for frame in known)
     chosen = (fingering.release > begin) & (fingering.strike < end)
     chosen[_neighbours(fingering, begin, end)] = True
-    return *excerpt(clip, np.flatnonzero(chosen)), Take(begin, rate, known[1] - known[0]), known[0]
+    score, fingering = excerpt(clip, np.flatnonzero(chosen))
+    setting = Setting(skeleton, Keyboard(clip.octave), Take(begin, rate, known[1] - known[0]), style)
+    return Plan(score, fingering, key_motion(score, fingering), setting), known[0], (score, fingering)
 
 
 def _neighbours(fingering: Fingering, begin: float, end: float) -> Index:

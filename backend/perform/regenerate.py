@@ -11,18 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from s2c_blender.motion.hand_rig import skeleton_of
-from s2c_blender.motion.key_motion import key_motion
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import PianoHandsError
 from s2c_blender.wire.hands import HandSide
-from s2c_blender.wire.keyboard import Keyboard
 
 from . import Settings, kinematics, solve
 from .manner import manner
 from .motion import Motion
 from .near_motion import NearMotion
-from .planner import Plan, Setting
-from .reassign import blend_in, fade, surroundings
+from .reassign import blend_in, fade, plan_around
 from .registration import HandFit, Laid, register
 from .targets import Targets
 
@@ -107,13 +104,11 @@ def _solve(
     """Rotations and places of the frames."""
     first, last = frames
     skeleton, rate, count = skeleton_of(clip), clip.rate, len(clip.rotation)
-    score, fingering, take, known = surroundings(clip, first, last)
-    setting = Setting(skeleton, Keyboard(clip.octave), take, manner(settings.style, settings.seed))
-    plan = Plan(score, fingering, key_motion(score, fingering), setting)
+    plan, known, (score, fingering) = plan_around(clip, skeleton, first, last, manner(settings.style, settings.seed))
     near = None
     if prior is not None:
         motion = Motion(prior, skeleton)
-        fits = _kept_fits(clip) or register(motion, score, fingering.hand, setting.keyboard)
+        fits = _kept_fits(clip) or register(motion, score, fingering.hand, plan.setting.keyboard)
         near = NearMotion(plan, Laid(motion, fits, fingering.hand, np.zeros((len(score.notes), 5))))
     before, there = (values[first:last].astype(float) for values in (clip.rotation, clip.translation))
     old: Array = np.concatenate([there, kinematics.from_rotations(skeleton, before)], axis=-1)

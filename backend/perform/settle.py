@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .mend import mend
 from .problem import Problem
-from .stillness import on_the_mean, quiet_moments
+from .stillness import keep_still
 from .stretches import stretches_in_rows, widened
 
 Array = NDArray[np.float64]
@@ -22,16 +22,14 @@ def solve_and_settle(problem: Problem, look: Callable[[], None]) -> Array:
     done = settings.iterations
     problem.forget_steps()
     dofs = problem.run(_roughly(problem, look), range(settings.skin_from, done), look)
-    quiet = quiet_moments(problem)
     for more, calm in settings.rounds:
         rows, free = stretches_in_rows(widened(problem.restless().reshape(shape), around))
         if not free.any():
             break
-        part = problem.part(rows, ~free)
+        part, place, free = problem.part(rows, ~free), rows.reshape(-1), free.reshape(-1)
         if calm:
-            part.stay_near(on_the_mean(problem, dofs, quiet)[rows.reshape(-1)], calm * quiet[rows.reshape(-1)])
-        moved = part.run(dofs[rows.reshape(-1)], range(done, done + more), look)
-        place, free = rows.reshape(-1), free.reshape(-1)
+            keep_still(part, place, problem, dofs, calm)
+        moved = part.run(dofs[place], range(done, done + more), look)
         dofs[place[free]] = moved[free]
         problem.take_back(part, place[free], free)
         done += more

@@ -4,29 +4,23 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from s2c_blender.motion import anatomy
-
 from .problem import Problem
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
 
 
-def quiet_moments(problem: Problem) -> Array:
-    """(N, H) from 1, where the prior's fingers hardly turn, to 0, where they do. In quiet moments a hand must not shake because
-    its contacts contradict each other."""
-    settings = problem.settings
-    around = max(round(0.5 * settings.quiet_time * problem.targets.rate), 1)
-    fingers = problem.prior[..., anatomy.FINGER_DOFS[0].start :].reshape(problem.windows, problem.frames, -1)
-    fingers = np.pad(fingers, ((0, 0), (around, around), (0, 0)), mode="edge")
-    turned = np.abs(fingers[:, 2 * around :] - fingers[:, : -2 * around]).reshape(len(problem.prior), 2, -1).max(axis=-1)
-    return np.clip(2.0 - turned / settings.quiet, 0.0, 1.0)
+def keep_still(part: Problem, place: Index, problem: Problem, dofs: Array, calm: float) -> None:
+    """From now on quiet moments of a part, frames `place` of the problem, stay near the mean of what the problem's poses `dofs`
+    (N, H, D) are around, `calm` times as strictly as near the prior."""
+    part.stay_near(_on_the_mean(problem, dofs)[place], calm * problem.quiet[place])
 
 
-def on_the_mean(problem: Problem, dofs: Array, quiet: Array) -> Array:
+def _on_the_mean(problem: Problem, dofs: Array) -> Array:
     """(N, H, D) the poses with what they differ by from the prior on the mean of the quiet moments around, a Gaussian one."""
     around = max(round(problem.settings.quiet_time * problem.targets.rate), 1)
     windows = (problem.windows, problem.frames)
-    weight = np.maximum(quiet, 1e-6)[..., None]
+    weight = np.maximum(problem.quiet, 1e-6)[..., None]
     summands = np.concatenate([(dofs - problem.prior) * weight, weight], axis=-1).reshape(*windows, 2, -1)
     padded = np.pad(summands, ((0, 0), (around, around), (0, 0), (0, 0)))
     total = np.zeros_like(summands)

@@ -11,11 +11,9 @@ import pytest
 from backend.__main__ import main
 from backend.perform import perform
 from backend.perform.manner import manner
-from backend.perform.planner import Plan, Setting
-from backend.perform.reassign import AROUND, reassign, surroundings
+from backend.perform.reassign import AROUND, plan_around, reassign
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
 from s2c_blender.motion.joint_limits import violations
-from s2c_blender.motion.key_motion import key_motion
 from s2c_blender.motion.skeleton import pad_points
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.errors import PianoHandsError
@@ -121,9 +119,8 @@ def test_surroundings_are_planned_as_in_the_whole_take() -> None:
 
 def _planned(clip: Clip, first: int, last: int) -> np.ndarray:
     """(last - first, H, 6) wrists."""
-    score, fingering, take, known = surroundings(clip, first, last)
-    setting = Setting(hand_skeleton(load_hand_rig()), Keyboard(clip.octave), take, manner(0.5, 0))
-    return Plan(score, fingering, key_motion(score, fingering), setting).wrists[first - known : last - known]
+    plan, known, _ = plan_around(clip, hand_skeleton(load_hand_rig()), first, last, manner(0.5, 0))
+    return plan.wrists[first - known : last - known]
 
 
 def test_the_other_hand_can_take_a_note(clip: Clip) -> None:
