@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from s2c_blender.motion.key_motion import HALF_RISE
 from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import LOWEST, Keyboard
-from s2c_blender.wire.notes import UNPLAYED, Score
+from s2c_blender.wire.notes import UNPLAYED, Score, pitch_name
 
 from .fingering_costs import CostTables
 from .hand_slices import SLIDE_PACE
-from .playable import TOGETHER, Playable
+from .playable import ROLL, TOGETHER, Playable
 from .slides import passed
 
 Array = NDArray[np.float64]
@@ -31,6 +31,7 @@ GIVE = 0.008  # metres beyond the practical stretch that a hand gives rather tha
 GIVE_LONG = 0.003  # and between long fingers, which open less (with 6 a small hand held a seventh like a star, on its neighbours)
 LEGATO = 0.06  # seconds after a strike up to which a note ends that is bound to it, at most,
 LONG = 0.3  # and that such a note has lasted where a stretched hand lets go of it: a shorter one would lose too much
+SLIP = 0.06  # seconds between two strikes that one hand cannot make, as recordings have where a finger slips
 LONGEST_WAY = 0.3  # seconds: what ends earlier than this before a strike is in nobody's way
 
 
@@ -47,11 +48,42 @@ def strikes_and_releases(
     score: Score, playable: Playable, finger: NDArray[np.int8], tables: dict[HandSide, CostTables]
 ) -> tuple[Array, Array]:
     """Strike and release times (N,), seconds. A finger leaves early only as far as what comes next needs it."""
+    for side in HandSide:
+        _spread_slips(score, playable, finger, tables[side], side)
     strike = np.array([note.onset for note in score.notes], dtype=np.float64) + playable.delay
     release = playable.offset.copy()
     _make_way(score, playable, finger, tables, strike=strike, release=release)
     _let_keys_rise(score, playable, finger, strike=strike, release=release)
     return strike, np.maximum(release, strike + SHORTEST_PRESS)
+
+
+def _spread_slips(score: Score, playable: Playable, finger: NDArray[np.int8], tables: CostTables, side: HandSide) -> None:
+    """Rolls strikes that stand alone and come too soon after each other for two keys that their fingers cannot have at once."""
+    notes = score.notes
+    mine = np.flatnonzero((playable.hand == side) & (finger != UNPLAYED))
+    onset = np.array([notes[index].onset for index in mine])
+    for start, stop in zip(*_alone(onset), strict=True):
+        second = mine[stop - 1]
+        for first in mine[start : stop - 1]:
+            interval = notes[second].onset - notes[first].onset
+            pair = notes[first].pitch - LOWEST, notes[second].pitch - LOWEST, finger[first] - 1, finger[second] - 1
+            conflict = float(tables.conflict[pair]) / 1000.0
+            half = min(0.5 * (SHORTEST_PRESS + LIFT + conflict / FINGER_SPEED - interval), ROLL)
+            if interval <= TOGETHER or conflict <= GIVE or half <= 0.0 or playable.delay[[first, second]].any():
+                continue
+            playable.delay[[first, second]] = -half, half
+            names = f"{pitch_name(notes[first].pitch)} {pitch_name(notes[second].pitch)} at {notes[first].onset:.2f} s"
+            playable.remarks.append(
+                f"{names}: too soon after each other for one hand, rolled over {1000 * (interval + 2 * half):.0f} ms"
+            )
+
+
+def _alone(onset: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Ranges of onsets that follow each other within `SLIP`, all of them together too."""
+    edges = np.flatnonzero(np.diff(onset, prepend=-np.inf, append=np.inf) > SLIP)
+    start, stop = edges[:-1], edges[1:]
+    near = onset[stop - 1] - onset[start] <= SLIP
+    return start[near], stop[near]
 
 
 def _make_way(

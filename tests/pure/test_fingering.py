@@ -216,6 +216,23 @@ def test_a_chord_is_rolled_where_inner_fingers_cannot_stretch():
     assert (np.diff(result.strike) > 0).all() and np.abs(result.strike).max() <= 0.04
 
 
+def test_a_slip_that_one_hand_cannot_strike_is_rolled():
+    """B flat, and 37 ms later the A beside it, while thumb and index strike keys an octave away."""
+    notes = ((0.0, 1.0, 44), (2.0, 2.07, 46), (2.004, 2.04, 59), (2.006, 2.06, 57), (2.037, 2.08, 45), (3.0, 4.0, 44))
+    result = finger(Score(tuple(NoteEvent(onset, offset, pitch, 64, LEFT) for onset, offset, pitch in notes)))
+    assert result.played.all() and result.strike[4] - result.strike[1] >= 0.09
+    assert result.strike - [note[0] for note in notes] == pytest.approx(0.0, abs=0.04)
+    assert result.release[1] <= result.strike[4] - 0.05
+    assert [remark for remark in result.remarks if remark.startswith("Bb2 A2 at 2.00 s")] == list(result.remarks)
+
+
+@pytest.mark.parametrize("pitches", [(60, 64), (60, 62, 64, 65, 67, 65), (60, 62, 60, 62, 60, 62)])
+def test_quick_notes_that_fingers_can_take_are_not_rolled(pitches):
+    score = line(pitches, step=0.045)
+    result = finger(score)
+    assert result.strike.tolist() == [note.onset for note in score.notes] and not result.remarks
+
+
 def test_a_small_hand_rolls_what_a_large_one_strikes():
     tenth = line([(60, 76)], step=1.0)
     assert not finger(tenth, span=0.24).remarks
