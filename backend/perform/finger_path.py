@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from s2c_blender.wire.keyboard import LOWEST
+from s2c_blender.wire.keyboard import KEY_COUNT, LOWEST
 
 from .fingering_costs import CostTables
 from .progress import Tick, no_tick
@@ -30,11 +30,12 @@ REMEMBERED = 20_000  # situations kept, so that memory stays bounded in the long
 HURRY = ((0.06, 25.0), (0.13, 8.0))  # seconds between two keys under one finger, and what that costs up to there
 SMEARED = 0.05  # seconds between strikes below which the hand has no time to change its shape,
 SMEARED_COST = 12.0  # and what keys cost at most that it cannot hold together
-UNBOUND = 2.4  # cost of one finger in two thirds in turn, which cannot be bound then; twice that for fingers crossed
+UNBOUND = 3.2  # cost of one finger in two thirds in turn, which cannot be bound then; twice that for fingers crossed
 WIDEST_PAIR = 5  # semitones
+OCTAVE = 12  # semitones between two keys from which on a hand that takes such a pair and the next keeps its shape:
+AS_ONE = 0.2  # what is left of the cost of its way
 BROAD = 4  # keys struck together, from which on the whole hand goes there
-REST_EASES = 0.7  # share of a transition's cost that a long rest takes away
-REST = 0.25  # seconds of rest that take away most of that
+REST = 0.43  # seconds of rest that take away most of a transition's cost
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ class _Costs:
         old, new = choices(len(before.notes)), choices(len(now.notes))
         moves = np.zeros((len(old), len(new)))
         same_finger = np.zeros_like(moves)
-        pair, next_pair = _narrow_pair(before), _narrow_pair(now)
+        pair, next_pair = (_pair(strike, 0, WIDEST_PAIR) for strike in (before, now))
         most = max(sum(before.struck), sum(now.struck))
         if bound and most == 1:
             table = self._tables.step
@@ -197,6 +198,8 @@ class _Costs:
             away = (now.pitches[next_pair[0]] - before.pitches[pair[0]]) * outwards
             over = (was > 0) & (becomes > 0) & ((becomes - was) * away < 0)
             moves += UNBOUND * (same_finger + 2.0 * over)
+        if _pair(before, OCTAVE, KEY_COUNT) and _pair(now, OCTAVE, KEY_COUNT):
+            moves *= AS_ONE
         if len(self._moves) >= REMEMBERED:
             self._moves.clear()
         self._moves[situation] = moves, same_finger
@@ -207,14 +210,14 @@ def _hurry(before: Slice, now: Slice) -> float:
     return next(cost for seconds, cost in HURRY if now.time - before.time < seconds)
 
 
-def _narrow_pair(strike: Slice) -> tuple[int, ...]:
-    """The columns of both notes of a third or fourth, thumb's side first; empty for anything else."""
+def _pair(strike: Slice, least: int, most: int) -> tuple[int, ...]:
+    """The columns of both notes of two that are so many semitones apart, thumb's side first; empty for anything else."""
     columns = tuple(column for column, struck in enumerate(strike.struck) if struck)
-    narrow = len(columns) == 2 and abs(strike.pitches[columns[1]] - strike.pitches[columns[0]]) <= WIDEST_PAIR
-    return columns if narrow else ()
+    so_wide = len(columns) == 2 and least <= abs(strike.pitches[columns[1]] - strike.pitches[columns[0]]) <= most
+    return columns if so_wide else ()
 
 
 def _eased(before: Slice, now: Slice) -> float:
     """Rests make the way easier: what is left of its cost."""
     rest = max(now.time - before.end - 0.03, 0.0)
-    return 1.0 - REST_EASES * (1.0 - float(np.exp(-rest / REST)))
+    return float(np.exp(-rest / REST))

@@ -11,7 +11,7 @@ from s2c_blender.wire.keyboard import LOWEST, Keyboard
 from s2c_blender.wire.notes import UNPLAYED, Fingering, Score, pitch_name
 
 from .finger_path import LEARNED, LEARNED_END, Slice, best_fingers
-from .fingering_costs import WHITE, CostTables, cost_tables
+from .fingering_costs import TAUGHT, WHITE, CostTables, cost_tables
 from .hand_slices import hand_slices
 from .playable import Playable, make_playable, roll
 from .progress import Tick, no_tick, part_of
@@ -57,7 +57,8 @@ def assign_fingers(
         tick(share)
         slices = hand_slices(score, playable, side=side, span=span)
         tick(share)
-        slices = _with_learned(slices, side=side, tables=tables[side])
+        taught = _lacking(cost_tables(side, span=span, weights=TAUGHT), without[side])
+        slices = _with_learned(slices, side=side, tables=taught)
         slices = _with_wishes(slices, _room(score, playable, side))
         if seen is not None:  # in proportion to how clear it is
             slices = _with_wishes(slices, np.where(seen > UNCLEAR, SEEN * seen, 0.0))
