@@ -18,12 +18,12 @@ from .progress import Tick, no_tick, part_of
 from .runs import find_runs, run_fingers
 from .strikes import strikes_and_releases
 
-STRETCH = 0.02  # metres beyond the practical stretch of two fingers that a chord is still struck at once with
+STRETCH = 0.012  # metres beyond the practical stretch of two fingers that a chord is still struck at once with
 SEEN = 14.0  # cost of another finger than the one that is clearly seen to strike: more than any habit, less than what cannot be
 UNCLEAR = 0.15  # probability below which nothing was seen
 _NOT_THERE = 1e4  # cost of a finger that a hand has not
 RUN_PACE = 0.7  # seconds between onsets within which a line is one run
-CROWDED = 0.6  # cost of each white key by which a finger brings its hand's thumb past a key of the other hand,
+CROWDED = 1.5  # cost of each white key by which a finger brings its hand's thumb past a key of the other hand,
 CROWDED_MOST = 4.0  # and of how many at most: who is farther over crosses, and one finger is as good as another
 BESIDE = 0.25  # seconds before and after a note for which its hand is there
 _GRID = 20.0  # moments a second at which is noted where hands are
