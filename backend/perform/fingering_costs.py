@@ -43,7 +43,7 @@ STRETCHED = 3.0  # mm short of the longest practical stretch from which on a han
 class Weights:
     """How much each kind of inconvenience counts.
 
-    Found by search for what editors print: 9,000 fingers in 50 scores (Bach, Scarlatti, Mozart, Clementi's op. 42, Beethoven,
+    Found by search for what editors print: 8,100 fingers in 51 scores (Bach, Scarlatti, Mozart, Clementi's op. 42, Beethoven,
     Burgmueller, Chopin, Czerny, Diabelli, Grieg), on the condition that textbooks' broken chords and thirds come out.
     """
 
