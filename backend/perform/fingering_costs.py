@@ -80,11 +80,11 @@ class Weights:
 
 
 #: The same for scales and arpeggios, which are learned for themselves: found by hand, then by search over what textbooks teach.
+#: What counts among keys held together, and from chord to chord, is never asked for there.
 TAUGHT = Weights(
     tight=0.63,
     wide=0.1,
     natural=0.14,
-    held_wide=0.95,
     leap=12.0,
     passing=4.1,
     pass_far=0.58,
@@ -148,7 +148,7 @@ def cost_tables(
     together = np.where(other_key, together, 0.0)
 
     white_keys = np.abs(distance) / WHITE
-    eased = w.leap * (1.0 - np.exp(-strain / w.leap))
+    eased = _up_to_a_leap(strain, w)
     step = eased + w.natural * np.minimum(off_natural, 8.0) + 2.0 * (far > 0)
     step = np.where(passing, _pass_cost(towards, keyboard.black, w), step)
     near = crossing * np.exp(-np.maximum(white_keys - 2.0, 0.0) / 3.0)
@@ -196,13 +196,16 @@ def _strain(towards: Array, limits: Array, w: Weights) -> Array:
     return alone * (tight + wide)
 
 
+def _up_to_a_leap(cost: Array, w: Weights) -> Array:
+    return w.leap * (1.0 - np.exp(-cost / w.leap))
+
+
 def _pass_cost(towards: Array, black: NDArray[np.bool_], w: Weights) -> Array:
     """Thumb under a finger, or the finger over the thumb: (88, 88, 5, 5), of use where one of both is the thumb."""
     first, second = np.arange(5)[:, None], np.arange(5)[None, :]
     thumb_black = np.where(first == 0, black[:, None, None, None], black[None, :, None, None])
     other_black = np.where(first == 0, black[None, :, None, None], black[:, None, None, None])
     beside = np.array([0.0, w.pass_second, 0.0, w.pass_fourth, w.pass_fifth])[np.maximum(first, second)]
-    far = w.leap * (1.0 - np.exp(-w.pass_far * np.maximum(-towards / WHITE - 1.0, 0.0) / w.leap))
-    cost = w.passing + beside + far
+    cost = w.passing + beside + _up_to_a_leap(w.pass_far * np.maximum(-towards / WHITE - 1.0, 0.0), w)
     cost = cost + np.where(thumb_black & ~other_black, w.thumb_climbs, 0.0)
     return cost + np.where(~thumb_black & other_black, w.thumb_dives, 0.0)

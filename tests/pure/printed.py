@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A piece with the fingers that an edition prints: test data, not code.
 
-J. S. Bach, Little Prelude in C, BWV 939, with the fingering of a nineteenth-century edition (in the public domain).
+J. S. Bach, Little Prelude in C, BWV 939, with the fingering of an edition that early versions of LilyPond have among their examples
+(put in the public domain by who typeset it).
 """
 
 BEAT = 0.6  # seconds a quarter
