@@ -13,12 +13,11 @@ from s2c_blender.wire.notes import UNPLAYED, Fingering, Score, pitch_name
 from .finger_path import LEARNED, LEARNED_END, Slice, best_fingers
 from .fingering_costs import TAUGHT, WHITE, CostTables, cost_tables
 from .hand_slices import hand_slices
-from .playable import Playable, make_playable, roll
+from .playable import Playable, make_playable
 from .progress import Tick, no_tick, part_of
 from .runs import find_runs, run_fingers
-from .strikes import strikes_and_releases
+from .strikes import roll_stretched, strikes_and_releases
 
-STRETCH = 0.012  # metres beyond the practical stretch of two fingers that a chord is still struck at once with
 SEEN = 14.0  # cost of another finger than the one that is clearly seen to strike: more than any habit, less than what cannot be
 UNCLEAR = 0.15  # probability below which nothing was seen
 _NOT_THERE = 1e4  # cost of a finger that a hand has not
@@ -66,7 +65,8 @@ def assign_fingers(
             finger[index] = number + 1
         tick(share + 0.4)
         for current in slices:
-            _roll_stretched(score, playable, current, finger, tables[side])
+            chord = [index for index, struck in zip(current.notes, current.struck, strict=True) if struck]
+            roll_stretched(score, playable, chord, finger, tables[side])
         _leave_out(score, playable, finger, side, without[side])
     tick(0.9)
     strike, release = strikes_and_releases(score, playable, finger, tables)
@@ -91,18 +91,6 @@ def _leave_out(score: Score, playable: Playable, finger: NDArray[np.int8], side:
         )
     finger[lost] = UNPLAYED
     playable.played[lost] = False
-
-
-def _roll_stretched(score: Score, playable: Playable, current: Slice, finger: NDArray[np.int8], tables: CostTables) -> None:
-    """Rolls a chord that is narrow enough for the hand, but has two keys too far apart for the fingers that must take them."""
-    chord = [index for index, struck in zip(current.notes, current.struck, strict=True) if struck]
-    if len(chord) < 3 or playable.delay[chord].any():
-        return
-    key = np.array([score.notes[i].pitch - LOWEST for i in chord])
-    used = finger[chord] - 1
-    excess = float(tables.conflict[key[:, None], key, used[:, None], used].max()) / 1000.0
-    if excess > STRETCH:
-        roll(score, playable, chord, excess)
 
 
 def _with_wishes(slices: list[Slice], price: NDArray[np.float64]) -> list[Slice]:

@@ -13,7 +13,7 @@ from s2c_blender.wire.notes import UNPLAYED, Score, pitch_name
 
 from .fingering_costs import CostTables
 from .hand_slices import SLIDE_PACE
-from .playable import ROLL, TOGETHER, Playable
+from .playable import ROLL, TOGETHER, Playable, roll
 from .slides import passed
 
 Array = NDArray[np.float64]
@@ -29,6 +29,7 @@ FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
 IN_TIME = 0.028  # seconds from leaving a white key to the strike for which the hand has to go in
 GIVE = 0.008  # metres beyond the practical stretch that a hand gives rather than let a key go (with 12 it lies on neighbours),
 GIVE_LONG = 0.003  # and between long fingers, which open less (with 6 a small hand held a seventh like a star, on its neighbours)
+STRETCH = 0.012  # metres beyond the practical stretch of two fingers that a chord is still struck at once with
 LEGATO = 0.06  # seconds after a strike up to which a note ends that is bound to it, at most,
 LONG = 0.3  # and that such a note has lasted where a stretched hand lets go of it: a shorter one would lose too much
 SLIP = 0.06  # seconds between two strikes that one hand cannot make, as recordings have where a finger slips
@@ -57,12 +58,28 @@ def strikes_and_releases(
     return strike, np.maximum(release, strike + SHORTEST_PRESS)
 
 
+def roll_stretched(score: Score, playable: Playable, chord: list[int], finger: NDArray[np.int8], tables: CostTables) -> None:
+    """Rolls a chord, three keys or more under fingers in order, that is narrow enough for the hand, but has two keys too far apart
+    for the fingers that must take them."""
+    chord = sorted(chord, key=lambda index: score.notes[index].pitch)
+    key = np.array([score.notes[index].pitch - LOWEST for index in chord])
+    used = finger[chord] - 1
+    in_order = (np.diff(used) > 0).all() or (np.diff(used) < 0).all()
+    if len(chord) < 3 or not in_order or playable.delay[chord].any():
+        return
+    excess = float(tables.conflict[key[:, None], key, used[:, None], used].max()) / 1000.0
+    if excess > STRETCH:
+        roll(score, playable, chord, excess)
+
+
 def _spread_slips(score: Score, playable: Playable, finger: NDArray[np.int8], tables: CostTables, side: HandSide) -> None:
-    """Rolls strikes that stand alone and come too soon after each other for two keys that their fingers cannot have at once."""
+    """Rolls strikes that stand alone and come too soon after each other for two keys that their fingers cannot have at once: chords
+    that were not struck quite together, and slips."""
     notes = score.notes
     mine = np.flatnonzero((playable.hand == side) & (finger != UNPLAYED))
     onset = np.array([notes[index].onset for index in mine])
     for start, stop in zip(*_alone(onset), strict=True):
+        roll_stretched(score, playable, mine[start:stop].tolist(), finger, tables)
         second = mine[stop - 1]
         for first in mine[start : stop - 1]:
             interval = notes[second].onset - notes[first].onset

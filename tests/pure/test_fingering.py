@@ -254,6 +254,17 @@ def test_a_chord_is_rolled_where_index_and_little_finger_would_span_an_octave():
     assert not finger(line([(60, 62, 66, 69, 72)], step=1.0)).remarks
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (3, 4, 0, 2, 1)])
+def test_such_a_chord_is_rolled_where_it_was_not_struck_quite_together(order):
+    """Recorded, its notes come over 32 ms, in any order: more than one strike's, and yet one chord."""
+    chord = [(60, 62, 66, 69, 74)[rank] for rank in order]
+    onsets = 1.0 + 0.008 * np.arange(5)
+    result = finger(Score(tuple(NoteEvent(onset, 2.0, pitch, 64, RIGHT) for onset, pitch in zip(onsets, chord, strict=True))))
+    assert (np.diff(result.strike[np.argsort(chord)]) > 0.005).all()
+    assert len(result.remarks) == 1 and "rolled" in result.remarks[0]
+    assert result.strike == pytest.approx(onsets, abs=0.04 + 1e-9)
+
+
 def test_a_small_hand_rolls_what_a_large_one_strikes():
     tenth = line([(60, 76)], step=1.0)
     assert not finger(tenth, span=0.24).remarks
