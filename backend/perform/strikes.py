@@ -61,11 +61,12 @@ def strikes_and_releases(
 def roll_stretched(score: Score, playable: Playable, chord: list[int], finger: NDArray[np.int8], tables: CostTables) -> None:
     """Rolls a chord, three keys or more under fingers in order, that is narrow enough for the hand, but has two keys too far apart
     for the fingers that must take them."""
+    if len(chord) < 3 or playable.delay[chord].any():
+        return
     chord = sorted(chord, key=lambda index: score.notes[index].pitch)
     key = np.array([score.notes[index].pitch - LOWEST for index in chord])
     used = finger[chord] - 1
-    in_order = (np.diff(used) > 0).all() or (np.diff(used) < 0).all()
-    if len(chord) < 3 or not in_order or playable.delay[chord].any():
+    if not ((np.diff(used) > 0).all() or (np.diff(used) < 0).all()):
         return
     excess = float(tables.conflict[key[:, None], key, used[:, None], used].max()) / 1000.0
     if excess > STRETCH:
