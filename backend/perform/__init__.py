@@ -18,7 +18,7 @@ from s2c_blender.wire.hands import HandSide
 from s2c_blender.wire.keyboard import STANDARD_OCTAVE, Keyboard
 from s2c_blender.wire.notes import Fingering, Score
 
-from . import kinematics, solve
+from . import grips, kinematics, solve
 from .fingering import assign_fingers
 from .hands_split import assign_hands
 from .manner import manner
@@ -128,7 +128,8 @@ def _fingers(
     without = (skeleton.missing(HandSide.RIGHT), skeleton.missing(HandSide.LEFT))
     laid = None if motion is None else lay_out(motion, score, hand, Keyboard(settings.octave))
     hand, seen = (hand, None) if laid is None else (laid.hand, laid.seen)
-    return assign_fingers(score, hand, span=span, seen=seen, without=without, tick=part_of(tick, 0.7, 1.0)), laid
+    trial = partial(grips.trial, skeleton, Keyboard(settings.octave), cancelled=cancelled)
+    return assign_fingers(score, hand, span=span, seen=seen, without=without, trial=trial, tick=part_of(tick, 0.7, 1.0)), laid
 
 
 def _move(

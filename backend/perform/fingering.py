@@ -12,6 +12,7 @@ from s2c_blender.wire.notes import UNPLAYED, Fingering, Score, pitch_name
 
 from .finger_path import LEARNED, LEARNED_END, Slice, best_fingers
 from .fingering_costs import TAUGHT, WHITE, CostTables, cost_tables
+from .grips import Trial, strikes_that_hold
 from .hand_slices import hand_slices
 from .playable import Playable, make_playable
 from .progress import Tick, no_tick, part_of
@@ -38,13 +39,14 @@ def assign_fingers(
     span: float = 0.22,
     seen: NDArray[np.float64] | None = None,
     without: Missing = (frozenset(), frozenset()),
+    trial: Trial | None = None,
     tick: Tick = no_tick,
 ) -> Fingering:
     """Fingers, strikes and releases of all notes.
 
     hand: (N,) `HandSide` of every note; span: thumb tip to little fingertip, metres; seen: (N, 5) probability that each finger
-    strikes each note, read from a motion; without: fingers (0 the thumb) that a hand has not. Fingers that notes state are kept,
-    as far as they are there.
+    strikes each note, read from a motion; without: fingers (0 the thumb) that a hand has not; trial: how the hand fails at what
+    it should hold at once. Fingers that notes state are kept, as far as they are there.
     """
     tick(0.0)
     playable = make_playable(score, hand, span=span)
@@ -69,7 +71,10 @@ def assign_fingers(
             roll_stretched(score, playable, chord, finger, tables[side])
         _leave_out(score, playable, finger, side, without[side])
     tick(0.9)
-    strike, release = strikes_and_releases(score, playable, finger, tables)
+    if trial is None:
+        strike, release = strikes_and_releases(score, playable, finger, tables)
+    else:
+        strike, release = strikes_that_hold(score, playable, finger, tables, trial)
     return Fingering(playable.hand, finger, strike, release, tuple(playable.remarks))
 
 

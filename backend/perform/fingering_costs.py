@@ -36,7 +36,6 @@ STRETCHES = {
     (3, 4): (0.3, 0.4, 0.6, 2, 3, 6),
 }
 IMPOSSIBLE = 30.0
-STRETCHED = 3.0  # mm short of the longest practical stretch from which on a hand is stretched
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ class CostTables:
     shift: (88, 88, 5, 5) from one key to the next where either belongs to a chord, and to the next but one.
     chord: (88, 88, 5, 5) as shift, where fingers 2-5 must not cross.
     conflict: (88, 88, 5, 5) millimetres by which two fingers cannot hold two keys at once; 0 where they can.
-    stretched: (88, 88, 5, 5) whether two keys are as far apart as two fingers can hold, or a little less, or more.
+    beyond: (88, 88, 5, 5) millimetres by which two keys are farther apart than two fingers can hold; negative where there is room.
     """
 
     single: Array
@@ -119,7 +118,7 @@ class CostTables:
     shift: Array
     chord: Array
     conflict: Array
-    stretched: NDArray[np.bool_]
+    beyond: Array
 
 
 @lru_cache(maxsize=16)
@@ -168,7 +167,7 @@ def cost_tables(
     single = np.tile(np.array([0.0, 0.0, 0.0, w.fourth, w.fifth]), (KEY_COUNT, 1))
     single[keyboard.black] += np.array([w.thumb_black, 0.0, 0.0, w.fourth_black, w.little_black])
     conflict = np.where(other_key, conflict, 0.0)
-    return CostTables(single, together, step, shift, shift + w.shift_crossing * near, conflict, stretched=far > -STRETCHED)
+    return CostTables(single, together, step, shift, shift + w.shift_crossing * near, conflict, beyond=far)
 
 
 def _limits(span: float) -> Array:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """When each finger really strikes and leaves, once it is known which finger plays what."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,7 @@ FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
 IN_TIME = 0.028  # seconds from leaving a white key to the strike for which the hand has to go in
 GIVE = 0.008  # metres beyond the practical stretch that a hand gives rather than let a key go (with 12 it lies on neighbours),
 GIVE_LONG = 0.003  # and between long fingers, which open less (with 6 a small hand held a seventh like a star, on its neighbours)
+STRETCHED = 3.0  # mm short of the longest practical stretch from which on a hand is stretched
 STRETCH = 0.012  # metres beyond the practical stretch of two fingers that a chord is still struck at once with
 LEGATO = 0.06  # seconds after a strike up to which a note ends that is bound to it, at most,
 LONG = 0.3  # and that such a note has lasted where a stretched hand lets go of it: a shorter one would lose too much
@@ -46,14 +48,21 @@ class _Down:
 
 
 def strikes_and_releases(
-    score: Score, playable: Playable, finger: NDArray[np.int8], tables: dict[HandSide, CostTables]
+    score: Score,
+    playable: Playable,
+    finger: NDArray[np.int8],
+    tables: dict[HandSide, CostTables],
+    parted: Collection[tuple[int, int]] = (),
 ) -> tuple[Array, Array]:
-    """Strike and release times (N,), seconds. A finger leaves early only as far as what comes next needs it."""
+    """Strike and release times (N,), seconds. A finger leaves early only as far as what comes next needs it.
+
+    parted: pairs of notes that one hand cannot hold together although their fingers could: the first leaves for the second.
+    """
     for side in HandSide:
         _spread_slips(score, playable, finger, tables[side], side)
     strike = np.array([note.onset for note in score.notes], dtype=np.float64) + playable.delay
     release = playable.offset.copy()
-    _make_way(score, playable, finger, tables, strike=strike, release=release)
+    _make_way(score, playable, finger, tables, parted, strike=strike, release=release)
     _let_keys_rise(score, playable, finger, strike=strike, release=release)
     return strike, np.maximum(release, strike + SHORTEST_PRESS)
 
@@ -109,6 +118,7 @@ def _make_way(
     playable: Playable,
     finger: NDArray[np.int8],
     tables: dict[HandSide, CostTables],
+    parted: Collection[tuple[int, int]],
     *,
     strike: Array,
     release: Array,
@@ -131,13 +141,14 @@ def _make_way(
                 continue
             stays.append(other)
             pair = other.key, now.key, other.finger, now.finger
-            conflict, stretched = tables[side].conflict[pair] / 1000.0, tables[side].stretched[pair]
+            conflict, stretched = tables[side].conflict[pair] / 1000.0, tables[side].beyond[pair] > -STRETCHED
             held = time - strike[other.index]
             give = GIVE if 0 in (other.finger, now.finger) else GIVE_LONG
             same_finger = other.finger == now.finger
             rolled = playable.delay[other.index] != playable.delay[index]
             parts = held > LONG and stretched and release[other.index] < time + LEGATO
-            lifts = same_finger or parts or (conflict > give and (held > TOGETHER or rolled))
+            cannot = (other.index, now.index) in parted
+            lifts = same_finger or parts or cannot or (conflict > give and (held > TOGETHER or rolled))
             if lifts or (held > TOGETHER and _moves_in(other, now)):
                 way = (LIFT if lifts else IN_TIME) + conflict / FINGER_SPEED
                 latest = held - SHORTEST_PRESS if rolled else 0.5 * held
