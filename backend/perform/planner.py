@@ -23,7 +23,7 @@ from .fingering_costs import cost_tables
 from .manner import Manner
 from .playable import TOGETHER
 from .posture import Posture, playing_posture
-from .strikes import FINGER_SPEED
+from .strikes import travel_time
 from .targets import Targets, black_top
 
 Array = NDArray[np.float64]
@@ -95,7 +95,7 @@ def _elsewhere(side: HandSide, strokes: KeyStrokes, finger: NDArray[np.intp]) ->
         first, later = slice(None, -ahead), slice(ahead, None)
         way = tables.conflict[key[first], key[later], finger[first], finger[later]] / 1000.0
         leaves = (way > 0.0) & (strokes.strike[later] - strokes.strike[first] > TOGETHER)
-        result[first] = np.minimum(result[first], np.where(leaves, strokes.touch[later] - way / FINGER_SPEED, np.inf))
+        result[first] = np.minimum(result[first], np.where(leaves, strokes.touch[later] - travel_time(way), np.inf))
     return result
 
 

@@ -26,7 +26,8 @@ HAND_OVER = 0.10  # the same where the other hand strikes it, whose finger needs
 HAND_OVER_SHARE = 0.3  # of the interval
 SHORTEST_PRESS = 0.03
 LIFT = 0.055  # seconds from leaving one key to striking the next: the key rises, the next goes down; without the way between
-FINGER_SPEED = 0.9  # metres a second at which finger and hand travel
+FINGER_SPEED = 0.9  # metres a second at which finger and hand travel,
+LEAP_ACCELERATION = 120.0  # and m/s2 that leaps ask of both together, to set out and to come to rest
 IN_TIME = 0.028  # seconds from leaving a white key to the strike for which the hand has to go in
 GIVE = 0.008  # metres beyond the practical stretch that a hand gives rather than let a key go (with 12 it lies on neighbours),
 GIVE_LONG = 0.003  # and between long fingers, which open less (with 6 a small hand held a seventh like a star, on its neighbours)
@@ -45,6 +46,11 @@ class _Down:
     index: int
     key: int
     finger: int  # 0-4
+
+
+def travel_time(way: Array | float) -> Array:
+    """Seconds for a way, metres, beyond what a hand reaches from where it is: steps evenly, leaps faster the farther they go."""
+    return np.minimum(way / FINGER_SPEED, 2.0 * np.sqrt(way / LEAP_ACCELERATION))
 
 
 def strikes_and_releases(
@@ -95,7 +101,7 @@ def _spread_slips(score: Score, playable: Playable, finger: NDArray[np.int8], ta
             interval = notes[second].onset - notes[first].onset
             pair = notes[first].pitch - LOWEST, notes[second].pitch - LOWEST, finger[first] - 1, finger[second] - 1
             conflict = float(tables.conflict[pair]) / 1000.0
-            half = min(0.5 * (SHORTEST_PRESS + LIFT + conflict / FINGER_SPEED - interval), ROLL)
+            half = min(0.5 * (SHORTEST_PRESS + LIFT + travel_time(conflict) - interval), ROLL)
             if interval <= TOGETHER or conflict <= GIVE or half <= 0.0 or playable.delay[[first, second]].any():
                 continue
             playable.delay[[first, second]] = -half, half
@@ -150,7 +156,7 @@ def _make_way(
             cannot = (other.index, now.index) in parted
             lifts = same_finger or parts or cannot or (conflict > give and (held > TOGETHER or rolled))
             if lifts or (held > TOGETHER and _moves_in(other, now)):
-                way = (LIFT if lifts else IN_TIME) + conflict / FINGER_SPEED
+                way = (LIFT if lifts else IN_TIME) + travel_time(conflict)
                 latest = held - SHORTEST_PRESS if rolled else 0.5 * held
                 release[other.index] = min(release[other.index], time - min(way, latest))
         down[side] = [*stays, now]

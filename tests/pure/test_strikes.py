@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from backend.perform.slides import EARLY, HALF_WIDTH
-from backend.perform.strikes import HAND_OVER
+from backend.perform.strikes import HAND_OVER, LIFT, travel_time
 from s2c_blender.motion.key_motion import HALF_RISE
 from s2c_blender.wire.keyboard import Keyboard
 from s2c_blender.wire.notes import NoteEvent, Score
@@ -137,3 +137,11 @@ def test_a_sliding_finger_keeps_each_key_down_until_it_is_off_it():
     # The key begins to rise when the finger's other side, 7.5 mm from its middle, has come over the border of two white keys.
     late = 0.04 * (HALF_WIDTH + EARLY) / Keyboard().white_pitch
     assert result.release[:-1] == pytest.approx(result.strike[1:] + late + HALF_RISE)
+
+
+def test_a_leap_leaves_its_key_late():
+    """Two and three octaves in half a second: the farther, the faster, and most of the key's time stays."""
+    low, high = (finger(line([60, 60 + semitones], step=0.5)) for semitones in (24, 36))
+    away = [0.5 - result.release[0] for result in (low, high)]
+    assert LIFT < away[0] < away[1] < 0.5 * 0.5
+    assert travel_time(np.array([0.0, 0.009, 0.12, 0.48])) == pytest.approx([0.0, 0.01, 0.0632, 0.1265], abs=1e-4)
