@@ -33,7 +33,7 @@ Grip = tuple[HandSide, tuple[tuple[int, int], ...]]
 #: By how many metres a hand fails at each grip; and whether that has to be known well, or to compare grips will do.
 Trial = Callable[[Sequence[Grip], bool], Array]
 
-NEARLY = 13.0  # mm short of the longest practical stretch of two fingers from which on a grip is tried
+NEARLY = 0.013  # metres short of the longest practical stretch of two fingers from which on a grip is tried
 FAILS = 0.002  # metres of what is wrong in a grip (a finger beside its key, skin in a neighbour) from which on one key is let go
 _STAYS = 0.1  # seconds after a strike for which a key has to be down to be held together with it
 _ROUNDS = 3  # a grip that loses a key may still be too wide
@@ -93,7 +93,7 @@ def _nearly_too_wide(grip: Grip, tables: CostTables) -> bool:
     if len(keys) < 3 or len({finger for _, finger in keys}) < len(keys):
         return False
     pairs = combinations(keys, 2)
-    return any(tables.beyond[low, high, first, second] > -NEARLY for (low, first), (high, second) in pairs)
+    return any(tables.beyond[low, high, first, second] / 1000.0 > -NEARLY for (low, first), (high, second) in pairs)
 
 
 def _let_go(score: Score, playable: Playable, without: dict[int, float], strike: Array, release: Array) -> tuple[int, int]:
@@ -130,20 +130,21 @@ def trial(
         if cancelled():
             raise Cancelled
 
-    result = np.zeros(len(grips))
-    for some in np.split(np.arange(len(grips)), range(_AT_ONCE, len(grips), _AT_ONCE)):
-        plan, frames = _alone(skeleton, keyboard, [grips[k] for k in some])
+    def faults(chosen: NDArray[np.intp], *, struck: bool) -> Array:
+        plan, frames = _alone(skeleton, keyboard, [grips[k] for k in chosen])
         prior, targets = plan.section(0, plan.frames)
         problem = Problem(skeleton, prior[frames], targets.take(frames), SolveSettings())
-        poses = problem.run(problem.prior.copy(), range(_ITERATIONS), look)
-        result[some] = _wrong(problem, poses, look)
+        if struck:
+            poses = solve.solve(skeleton, plan, cancelled=cancelled)[frames].reshape(problem.prior.shape)
+        else:
+            poses = problem.run(problem.prior.copy(), range(_ITERATIONS), look)
+        return np.median(problem.faults(poses, look).reshape(frames.shape), axis=1)
+
+    parts = np.split(np.arange(len(grips)), range(_AT_ONCE, len(grips), _AT_ONCE))
+    result = np.concatenate([faults(part, struck=False) for part in parts])
     doubtful = np.flatnonzero(result > FAILS)
     if well and len(doubtful):
-        plan, frames = _alone(skeleton, keyboard, [grips[k] for k in doubtful])
-        prior, targets = plan.section(0, plan.frames)
-        poses = solve.solve(skeleton, plan, cancelled=cancelled)[frames]
-        problem = Problem(skeleton, prior[frames], targets.take(frames), SolveSettings())
-        result[doubtful] = _wrong(problem, poses.reshape(problem.prior.shape), look)
+        result[doubtful] = faults(doubtful, struck=True)
     return result
 
 
@@ -157,8 +158,3 @@ def _alone(skeleton: HandSkeleton, keyboard: Keyboard, grips: Sequence[Grip]) ->
     take = Take(0.0, _RATE, int((strike[-1] + _HOLD + _REST) * _RATE))
     plan = Plan(score, fingering, key_motion(score, fingering), Setting(skeleton, keyboard, take, manner(0.5, 0)))
     return plan, np.round((strike + _SETTLED) * _RATE).astype(int)[:, None] + np.arange(_FRAMES)
-
-
-def _wrong(problem: Problem, poses: Array, look: Callable[[], None]) -> Array:
-    """(n,) metres, of a problem whose windows are the grips."""
-    return np.median(problem.faults(poses, look).reshape(problem.windows, problem.frames), axis=1)

@@ -31,7 +31,7 @@ LEAP_ACCELERATION = 120.0  # and m/s2 that leaps ask of both together, to set ou
 IN_TIME = 0.028  # seconds from leaving a white key to the strike for which the hand has to go in
 GIVE = 0.008  # metres beyond the practical stretch that a hand gives rather than let a key go (with 12 it lies on neighbours),
 GIVE_LONG = 0.003  # and between long fingers, which open less (with 6 a small hand held a seventh like a star, on its neighbours)
-STRETCHED = 3.0  # mm short of the longest practical stretch from which on a hand is stretched
+STRETCHED = 0.003  # metres short of the longest practical stretch from which on a hand is stretched
 STRETCH = 0.012  # metres beyond the practical stretch of two fingers that a chord is still struck at once with
 LEGATO = 0.06  # seconds after a strike up to which a note ends that is bound to it, at most,
 LONG = 0.3  # and that such a note has lasted where a stretched hand lets go of it: a shorter one would lose too much
@@ -147,12 +147,12 @@ def _make_way(
                 continue
             stays.append(other)
             pair = other.key, now.key, other.finger, now.finger
-            conflict, stretched = tables[side].conflict[pair] / 1000.0, tables[side].beyond[pair] > -STRETCHED
+            conflict, beyond = tables[side].conflict[pair] / 1000.0, tables[side].beyond[pair] / 1000.0
             held = time - strike[other.index]
             give = GIVE if 0 in (other.finger, now.finger) else GIVE_LONG
             same_finger = other.finger == now.finger
             rolled = playable.delay[other.index] != playable.delay[index]
-            parts = held > LONG and stretched and release[other.index] < time + LEGATO
+            parts = held > LONG and beyond > -STRETCHED and release[other.index] < time + LEGATO
             cannot = (other.index, now.index) in parted
             lifts = same_finger or parts or cannot or (conflict > give and (held > TOGETHER or rolled))
             if lifts or (held > TOGETHER and _moves_in(other, now)):
