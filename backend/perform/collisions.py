@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.hands import FINGER_JOINTS, HandSide
-from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT, BLACK_WIDTH_BASE, Keyboard
+from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT, BLACK_WIDTH_BASE, FALLBOARD_LEAN, FALLBOARD_Y, Keyboard
 
 from . import kinematics
 from .capsules import closest_points
@@ -50,6 +50,7 @@ _BALL_FINGER = np.concatenate([_FINGER[:15], _FINGER[_UNDER]])
 _BALL_LINK = np.concatenate([5 * [_PALM, 0, 1], _LINK[_UNDER]])
 _BESIDE = np.array([0, 1, 1, 2])  # phalanges with which the balls turn that keep the end of a finger beside black keys
 _UP = np.array([0.0, 0.0, 1.0])
+_FROM_BOARD = np.array([0.0, -1.0, FALLBOARD_LEAN]) / np.hypot(1.0, FALLBOARD_LEAN)  # out of the fallboard, that leans back
 _OVER_BLACK = [3, 6, 9, 12, *range(15, 24)]  # of them, what goes over black keys: knuckles of long fingers, and the palm
 _HEEL = 0.4  # the palm is as wide at the wrist, as a share of its width at the knuckles
 _LOWER = [0, *range(15, 19)]  # capsules of the thumb's ball and of the palm: below their bones there is more flesh than above,
@@ -111,6 +112,8 @@ class Collisions:
         # (H, 5, 3): at a joint, as thick as what is before it.
         knuckle = np.maximum(_KNUCKLE * skeleton.radius[:, :1, None], flesh[..., :1])
         self.joint = np.concatenate([knuckle, _JOINT * flesh[..., :2]], axis=-1)
+        # (H, 15) where phalanges end
+        self.thick = np.concatenate([self.joint[..., 1:], flesh[..., 2:]], axis=-1).reshape(2, 15)
         self.ball = np.concatenate([self.joint.reshape(2, 15), self.radius[:, _UNDER]], axis=1)  # (H, 24)
         # (H, 5, 4) beside keys: at the middle joint (the thumb's is its ball's end), between the last two, at the last, at the tip.
         middle = np.concatenate([self.radius[:, :1], self.joint[:, 1:, 1]], axis=1)
@@ -125,6 +128,7 @@ class Collisions:
         """Add normal equations of all overlaps. free (N, H, 5): fingers that press no key."""
         ends = self._ends(posed)
         self._above_keys(posed, ends, system)
+        self._before_board(posed, ends[1][:, :, :15], system)
         for moments in (self._at_frames(posed, ends), self._halfway(posed, ends)):
             self._within(moments, ends, system)
             self._between(moments, ends, free, system)
@@ -156,6 +160,15 @@ class Collisions:
             return
         rows = kinematics.rows_at(posed, (frame, hand, _BALL_FINGER[ball]), place[which], _BALL_LINK[ball], _UP)
         self.soft.add(system, (frame[:, None], hand), rows, short[which], hardness=_KEYS)
+
+    def _before_board(self, posed: kinematics.Posed, ends: Array, system: System) -> None:
+        """Fingers stay in front of the fallboard. ends: of their phalanges (N, H, 15, 3)."""
+        short = ends @ _FROM_BOARD - FALLBOARD_Y * _FROM_BOARD[1] - self.thick
+        frame, hand, phalanx = np.nonzero(short < 0.0)
+        if len(frame):
+            which = frame, hand, phalanx
+            rows = self._rows(posed, which, ends[which], _FROM_BOARD)
+            self.soft.add(system, (frame[:, None], hand), rows, short[which], hardness=_KEYS)
 
     def beside_black(self, posed: kinematics.Posed, keyboard: Keyboard, own: Index, system: System) -> None:
         """The two last phalanges and their joints stay out of black keys: aside, above or before them. Spheres that fill them lead

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from s2c_blender.motion import rotation
 from s2c_blender.wire.hands import HandSide
-from s2c_blender.wire.keyboard import BALANCE_Y
+from s2c_blender.wire.keyboard import BALANCE_Y, FALLBOARD_Y
 
 from . import block_solver, fingertips
 from .easing import ease, hermite
@@ -29,6 +29,7 @@ _LOWEST, _HIGHEST = -0.015, 0.060  # metres that a wrist may be below and above 
 _HEIGHT_SPREAD = 0.003  # metres: how exactly a strike says how high its wrist is
 _HEIGHT_ACCELERATION = 1.5  # m/s2 that count as much
 _HELD = 0.3  # seconds from a strike in which it says that, at most
+_BOARD_ROOM = 0.015  # metres that fingertips stay in front of the fallboard
 _BESIDE = 0.1  # seconds before and after a stroke that are no rest
 _LEAD_IN, _LEAD_OUT = 0.6, 0.4  # seconds over which the planner's way in becomes the motion, and the motion its way out
 _IDLE_SPREAD = 0.040  # metres, in place of the planner's wish for a height
@@ -43,16 +44,24 @@ class NearMotion:
         self.plan, self.motion, self.fits = plan, laid.motion, laid.fits
         self.frames, self.rate = plan.frames, plan.rate
         self.times = plan.setting.take.times
-        self._raise = np.zeros((self.frames, 2))  # of the wrists, above the planner's
+        self._knots = np.arange(self.times[0], self.times[-1] + 2.0 / _KNOTS, 1.0 / _KNOTS)
+        self._raise = np.zeros((self.frames, 2))  # of the wrists, above the planner's;
+        self._inwards = np.zeros((self.frames, 2))  # and how much further in than the motion has them they play
         for part in plan.hands:
             look()
-            self._raise[:, part.side] = self._heights(part)
+            strike = part.strokes.strike
+            part = part.take(np.flatnonzero((strike >= self.motion.begin) & (strike <= self.motion.end)))
+            if len(part.key):
+                self._raise[:, part.side] = self._heights(part)
+                self._inwards[:, part.side] = self._depths(part)
 
     def section(self, first: int, last: int) -> tuple[Array, Targets]:
         """Frames first to last: the motion over the keys (F, H, D), and what fingertips have to do."""
         prior, targets = self.plan.section(first, last)
         share = self._share(self.times[first:last])[:, None, None]
-        prior = prior + share * (self.posed(first, last) - prior)
+        motion = self.posed(first, last)
+        motion[..., 1] += self._inwards[first:last]
+        prior = prior + share * (motion - prior)
         return prior, _loosened(targets, np.array([self.fits[side].trusted for side in HandSide]))
 
     def posed(self, first: int, last: int) -> Array:
@@ -98,17 +107,31 @@ class NearMotion:
 
     def _heights(self, part: Part) -> Array:
         """(F,) by how much a wrist has to be higher than the planner's for the motion's fingers to reach their keys' bottoms."""
-        strike = part.strokes.strike
-        part = part.take(np.flatnonzero((strike >= self.motion.begin) & (strike <= self.motion.end)))
-        if not len(part.key):
-            return np.zeros(self.frames)
         key, strike = part.key, part.strokes.strike
         tip = self.motion.tips(strike + AFTER)[np.arange(len(strike)), part.side, part.finger]
         keyboard, frame = self.plan.setting.keyboard, self._frame(strike)
         y = self.wrists_y(part.side, strike) + tip[:, 1]
         bottom = keyboard.top[key] - keyboard.dip[key] * (BALANCE_Y - y) / (BALANCE_Y - keyboard.front[key])
-        wish = bottom - tip[:, 2] - self.plan.wrists[frame, part.side, 2]
-        return self._smooth(part, strike, np.clip(wish, _LOWEST, _HIGHEST))
+        wish = np.clip(bottom - tip[:, 2] - self.plan.wrists[frame, part.side, 2], _LOWEST, _HIGHEST)
+        # In rests the hand stays as high as its fingers need.
+        above = fingertips.CLEARANCE - self.motion.tips(self._knots)[:, part.side, :, 2].min(axis=-1)
+        above -= self.plan.wrists[self._frame(self._knots), part.side, 2]
+        above = np.where(self._resting(part), above, -np.inf)
+        return self._smooth(part, wish, above)
+
+    def _depths(self, part: Part) -> Array:
+        """(F,) how much further in than the motion has it a wrist has to be for fingers that strike to be on their keys, and all
+        of them in front of the fallboard."""
+        if not self.fits[part.side].trusted:
+            return np.zeros(self.frames)
+        strike, keyboard = part.strokes.strike, self.plan.setting.keyboard
+        tips = self.wrists_y(part.side, strike)[:, None] + self.motion.tips(strike + AFTER)[:, part.side, :, 1]
+        tip = tips[np.arange(len(strike)), part.finger]
+        black = keyboard.black[part.key]
+        low = np.where(black, fingertips.BLACK_NEAR[part.finger], fingertips.WHITE_FRONT)
+        high = np.where(black, fingertips.BLACK_FAR, fingertips.DEEP_BACK)
+        high = np.minimum(high - tip, FALLBOARD_Y - _BOARD_ROOM - tips.max(axis=-1))
+        return self._smooth(part, np.maximum(np.minimum(0.0, high), low - tip))
 
     def wrists_y(self, side: HandSide, times: Array) -> Array:
         """(n,) depth of a wrist over the keys."""
@@ -120,18 +143,19 @@ class NearMotion:
     def _frame(self, times: Array) -> NDArray[np.intp]:
         return np.clip(np.rint((times - self.times[0]) * self.rate), 0, self.frames - 1).astype(np.intp)
 
-    def _smooth(self, part: Part, begin: Array, wish: Array) -> Array:
-        """(F,) a smooth way through wishes that each hold for a while; what is far off pulls little. In rests the hand stays as
-        high as its fingers need.
-        """
-        knots = np.arange(self.times[0], self.times[-1] + 2.0 / _KNOTS, 1.0 / _KNOTS)
-        first = np.searchsorted(knots, begin - 0.5 / _KNOTS)
-        last = np.maximum(np.searchsorted(knots, np.minimum(part.strokes.leave, begin + _HELD)), first + 1)
-        above = fingertips.CLEARANCE - self.motion.tips(knots)[:, part.side, :, 2].min(axis=-1)
-        above -= self.plan.wrists[self._frame(knots), part.side, 2]
-        resting = np.ones(len(knots), dtype=bool)
+    def _resting(self, part: Part) -> NDArray[np.bool_]:
+        """(K,) knots at which a hand plays nothing."""
+        resting = np.ones(len(self._knots), dtype=bool)
         for touch, up in zip(part.strokes.touch, part.strokes.up, strict=True):
-            resting[slice(*np.searchsorted(knots, (touch - _BESIDE, up + _BESIDE)))] = False
+            resting[slice(*np.searchsorted(self._knots, (touch - _BESIDE, up + _BESIDE)))] = False
+        return resting
+
+    def _smooth(self, part: Part, wish: Array, above: Array | float = -np.inf) -> Array:
+        """(F,) a smooth way through what strikes wish for (n,), which holds for a while; what is far off pulls little. It stays
+        `above` (K,)."""
+        knots, strike = self._knots, part.strokes.strike
+        first = np.searchsorted(knots, strike - 0.5 / _KNOTS)
+        last = np.maximum(np.searchsorted(knots, np.minimum(part.strokes.leave, strike + _HELD)), first + 1)
         path = np.full(len(knots), np.median(wish))
         for _ in range(3):
             weight = np.full(len(knots), 1e-3)
@@ -141,9 +165,9 @@ class NearMotion:
                 share = _HEIGHT_SPREAD**-2 / np.maximum(1.0, off / (2.0 * _HEIGHT_SPREAD))
                 weight[first[k] : last[k]] += share
                 total[first[k] : last[k]] += share * wish[k]
-            low = resting & (path < above)
+            low = path < above
             weight[low] += _HEIGHT_SPREAD**-2
-            total[low] += _HEIGHT_SPREAD**-2 * above[low]
+            total[low] += _HEIGHT_SPREAD**-2 * np.broadcast_to(above, low.shape)[low]
             smoothness = np.array([(_KNOTS**2 / _HEIGHT_ACCELERATION) ** 2])
             path = block_solver.solve_diagonal(weight[:, None], smoothness, total[:, None], lambda: None)[:, 0]
         return hermite(self.times, knots, path, np.gradient(path, knots))

@@ -14,7 +14,7 @@ from s2c_blender.motion import anatomy
 from s2c_blender.motion.key_motion import KeyMotion, KeyStrokes
 from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.hands import HandSide
-from s2c_blender.wire.keyboard import Keyboard
+from s2c_blender.wire.keyboard import FALLBOARD_Y, Keyboard
 from s2c_blender.wire.notes import Fingering, Score
 
 from . import enslaving, fingertips, wrist_path
@@ -29,6 +29,9 @@ from .targets import Targets, black_top
 Array = NDArray[np.float64]
 
 _FLAT = 0.1  # flexion (radians) of a knuckle up to which it stretches to hold its finger over the black keys,
+_CURVED = 0.004  # metres that it is too low from which on it is as curved as in the posture,
+_BOARD_ROOM = 0.020  # metres in front of the fallboard from which on it curls up more,
+_MOST_CURL = np.radians(35)  # at most,
 _EVENED = 0.2  # and seconds to either side over which that begins and ends
 _NO_GAIN = 0.001  # metres for each radian: a finger that a character lacks has no length
 _AHEAD = 10  # strikes of a hand: before so many more a finger has long let go
@@ -184,16 +187,34 @@ class Plan:
 
 
 def _hold_over_black(prior: Array, targets: Targets, posture: Posture) -> None:
-    """Idle long fingers among the black keys are held above them by their knuckles, where they would be too low.
+    """Idle long fingers among the black keys are held above them by their knuckles, where they would be too low, and stay curved,
+    the more the nearer the fallboard is.
 
     From a finger that is too low the solve finds two ways up, to bend it and to stretch it, and takes long to choose.
     """
-    tips = posture.fingertips(prior)
-    wanted = targets.height + targets.over_black * black_top(tips[..., 1])
-    short = np.where((targets.clearance > 0.0) & (targets.over_black > 0.0), np.maximum(wanted - tips[..., 2], 0.0), 0.0)
-    short = evened(short, round(_EVENED * targets.rate))
+    idle = (targets.clearance > 0.0) & (targets.over_black > 0.0)
+    around = round(_EVENED * targets.rate)
+
+    def too_far(short: Array) -> Array:
+        return evened(np.where(idle, np.maximum(short, 0.0), 0.0), around)
+
+    def too_low() -> Array:
+        tips = posture.fingertips(prior)
+        return too_far(targets.height + targets.over_black * black_top(tips[..., 1]) - tips[..., 2])
+
+    held = np.minimum(too_low() / _CURVED, 1.0)
+    beyond = too_far(posture.fingertips(prior)[..., 1] - (FALLBOARD_Y - _BOARD_ROOM))
+    for finger, columns in enumerate(anatomy.FINGER_DOFS[1:], 1):
+        middle = columns.start + 2
+        curl = np.minimum(_turn(beyond[..., finger], -posture.gain[:, finger, 1, middle]), _MOST_CURL)
+        prior[..., middle] += held[..., finger] * np.maximum(posture.dofs[:, middle] - prior[..., middle], 0.0) + curl
+    short = too_low()
     for finger, columns in enumerate(anatomy.FINGER_DOFS[1:], 1):
         knuckle = columns.start + 1
-        gain = posture.gain[:, finger, 2, knuckle]
-        turn = short[..., finger] * gain / (gain**2 + _NO_GAIN**2)
+        turn = _turn(short[..., finger], posture.gain[:, finger, 2, knuckle])
         prior[..., knuckle] = np.clip(prior[..., knuckle] + turn, np.minimum(prior[..., knuckle], _FLAT), None)
+
+
+def _turn(metres: Array, gain: Array) -> Array:
+    """Radians (F, H) by which a joint brings a fingertip so far, `gain` (H,) metres for each."""
+    return metres * gain / (gain**2 + _NO_GAIN**2)

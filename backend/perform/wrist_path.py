@@ -23,9 +23,12 @@ PATH_RATE = 30.0  # knots a second,
 _FIRST_KNOT = -1.0  # from this time on, where takes begin
 # Where on its key a finger likes to stand (y, metres): thumb and little finger near the edge, the long ones further in.
 WHITE_PLACE = np.array([0.018, 0.034, 0.040, 0.034, 0.022])
-BLACK_PLACE = np.array([0.066, 0.076, 0.080, 0.078, 0.070])
+BLACK_PLACE = np.array([0.061, 0.074, 0.078, 0.076, 0.064])
 _SPREAD = np.array([0.004, 0.012])  # standard deviation of the wish, x and y, while a key is struck
 _HOLD_SPREAD = np.array([0.02, 0.03])  # and while it is only held
+_WAIT_SPREAD = np.array([0.15, 0.05])  # and where it waits for the next one: it does not swing on as it left, past the keys,
+_REST = 0.5  # for so many seconds and more
+_PLAYING = 1.0  # weight of a wish from which on it is a note's
 _ACCELERATION = np.array([13.0, 5.0])  # m/s2 that a wrist accepts as readily as one standard deviation: sideways as people's
 _ELBOW = np.array([0.22, -0.34])  # of the right arm: beside the player, in front of the keys
 _TURN_SHARE = 0.35  # of the forearm's direction that the hand follows; the rest is taken up by the wrist
@@ -118,6 +121,13 @@ def _wishes(part: "Part", posture: Posture, keyboard: Keyboard, knots: Array) ->
             share = 1.0 / spread**2
             weight[begin:end] += share
             wish[begin:end] += share * goal[k]
+    edges = np.flatnonzero(np.diff(weight[:, 0] > _PLAYING, prepend=False, append=False))
+    for begin, end in zip(edges[1:-1:2], edges[2::2], strict=True):
+        if end - begin > _REST * PATH_RATE:
+            before, after = (wish[at] / weight[at] for at in (begin - 1, end))
+            share = ease(np.arange(1, end - begin + 1) / (end - begin + 1.0))[:, None]
+            weight[begin:end] += 1.0 / _WAIT_SPREAD**2
+            wish[begin:end] += (before + share * (after - before)) / _WAIT_SPREAD**2
     # Before the first and after the last note the hand waits there.
     for begin, end, k in ((0, first[0], 0), (left[-1], len(knots), len(part.key) - 1)):
         weight[begin:end] += 1.0 / 0.05**2

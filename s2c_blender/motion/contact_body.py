@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How near the surfaces of the two hands, and of the fingers of one hand, come to each other. Negative where they overlap.
+"""How near the surfaces of the two hands, and of the fingers of one hand, come to each other, and the fallboard. Negative where
+they overlap.
 
 Surfaces are looked at in their face centres, a part of them first, and all of them where they come closest.
 """
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..wire.hands import FINGERS, HandSide
+from ..wire.keyboard import FALLBOARD_HEIGHT, FALLBOARD_LEAN, FALLBOARD_Y
 
 Array = NDArray[np.floating]
 
@@ -69,6 +71,15 @@ def closest_hands(surface: Surface, points: Array, times: Array) -> Closest:
     if i is None:
         return Closest()
     return Closest(_refined(surface, points[i], right, left), float(times[i]), "hands")
+
+
+def closest_to_board(points: Array, times: Array) -> Closest:
+    """Any point of the hands, and the fallboard; points (T, P, 3) at times (T,)."""
+    y, z = points[..., 1], points[..., 2]
+    short = (FALLBOARD_Y + FALLBOARD_LEAN * z - y) / np.hypot(1.0, FALLBOARD_LEAN)
+    least = np.where(z < FALLBOARD_HEIGHT, short, np.inf).min(axis=1)
+    moment = int(np.argmin(least))
+    return Closest(float(least[moment]), float(times[moment]), "fallboard")
 
 
 def _some(faces: NDArray[np.intp], count: int) -> NDArray[np.intp]:

@@ -32,6 +32,8 @@ class Body:
     fingers_distance: float | None
     fingers_time: float | None
     fingers: str = ""  # which two come closest
+    board_distance: float | None = None  # of the hands and the fallboard
+    board_time: float | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class ContactReport:
             f"  finger  {'unknown' if s.right_finger is None else f'{s.right_finger:.3f} right'}",
             f"  body    limits {'not looked at' if b.limit_violations is None else f'{100 * b.limit_violations:.2f} % outside'}"
             f"  hands {_millimetres(b.hands_distance)}{_at(b.hands_time)}"
-            f"  fingers {_millimetres(b.fingers_distance)}{_at(b.fingers_time, b.fingers)}",
+            f"  fingers {_millimetres(b.fingers_distance)}{_at(b.fingers_time, b.fingers)}"
+            f"  fallboard {_millimetres(b.board_distance)}{_at(b.board_time)}",
         ]
         return "\n".join(lines + _listed("missed", s.missed) + _listed("extra", s.extra))
 

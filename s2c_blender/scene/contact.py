@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ..motion.contact_body import Closest, closest_fingers, closest_hands
+from ..motion.contact_body import Closest, closest_fingers, closest_hands, closest_to_board
 from ..motion.contact_keys import KeyShapes, find_touches
 from ..motion.contact_report import Body, ContactReport, Fit
 from ..motion.contact_scores import NO_FINGER, Press, find_presses, held_spans, part_name, reference_notes, score_notes
@@ -74,7 +74,7 @@ def measure_scene(
     with as_rendered(scene, hand_meshes(scene) + key_objects(scene)):
         sampler = SceneSampler(scene, first=float(times[0]), last=float(times[-1]))
         trace = _trace(sampler, times)
-        fingers, hands = _closest(sampler, start, end)
+        fingers, hands, board = _closest(sampler, start, end)
     notes = reference_notes(score, fingering)
     presses = _presses(trace)
     return ContactReport(
@@ -90,6 +90,8 @@ def measure_scene(
             fingers_distance=_finite(fingers.distance),
             fingers_time=_finite(fingers.time),
             fingers=fingers.what,
+            board_distance=_finite(board.distance),
+            board_time=_finite(board.time),
         ),
         way=sampler.way,
         seconds=perf_counter() - began,
@@ -164,17 +166,19 @@ def _fit(trace: _Trace, inside: NDArray[np.bool_], spans: list[tuple[int, float,
     )
 
 
-def _closest(sampler: SceneSampler, start: float, end: float) -> tuple[Closest, Closest]:
-    """Fingers of one hand; the two hands."""
+def _closest(sampler: SceneSampler, start: float, end: float) -> tuple[Closest, Closest, Closest]:
+    """Fingers of one hand; the two hands; hands and the fallboard."""
     surface = sampler.surface
     times = np.arange(start, end, 1.0 / _BODY_RATE)
-    fingers, hands = Closest(), Closest()
+    fingers, hands, board = Closest(), Closest(), Closest()
+    skin = np.unique(surface.corners)
     for first in range(0, len(times), _CHUNK // 8):
         some = times[first : first + _CHUNK // 8]
         points = sampler.points_at(some)
         fingers = fingers.or_closer(closest_fingers(surface, points, some))
         hands = hands.or_closer(closest_hands(surface, points, some))
-    return fingers, hands
+        board = board.or_closer(closest_to_board(points[:, skin], some))
+    return fingers, hands, board
 
 
 def _finite(number: float) -> float | None:

@@ -28,6 +28,9 @@ BLACK_HEIGHT = 0.0125  # above the white tops (robopianist, after a Kawai manual
 WHITE_DIP = 0.010  # key travel at the front edge: 3/8 inch (robopianist)
 BLACK_DIP = 0.008  # at the front of a black key (robopianist)
 BALANCE_Y = 0.220  # balance line behind the front edge; full dip is atan(10/220) = 2.6 degrees
+FALLBOARD_Y = 0.1505  # its front at the white tops,
+FALLBOARD_LEAN = 0.16  # and by how much it is further in for each metre above them
+FALLBOARD_HEIGHT = 0.112  # up to which its front goes
 KEY_HEIGHT = 0.022  # thickness of a white key's visible body
 FLOOR_Z = -0.735  # white tops stand 720-750 mm above the floor
 LET_OFF = 0.8  # share of the travel at which the hammer is let off: the note's onset

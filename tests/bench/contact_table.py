@@ -53,6 +53,7 @@ COLUMNS = (
     Column("finger", "contact.scores.right_finger", 1.0, 3, min),
     Column("hands mm", "contact.body.hands_distance", 1e3, 1, min),
     Column("fingers mm", "contact.body.fingers_distance", 1e3, 1, min),
+    Column("board mm", "contact.body.board_distance", 1e3, 1, min),
     Column("limits %", "contact.body.limit_violations", 100.0, 2, max),
     Column("s per s", "seconds_per_second", 1.0, 3, max),
     Column("solve MB", "backend_megabytes", 1.0, 0, max),

@@ -16,6 +16,7 @@ from s2c_blender.scene.audio import place_sound, sound_strip  # noqa: E402
 from s2c_blender.scene.stage import build_stage, remove_take  # noqa: E402
 from s2c_blender.scene.timing import frame_at, rate  # noqa: E402
 from s2c_blender.wire.clip import Clip, hand_rate  # noqa: E402
+from s2c_blender.wire.keyboard import FALLBOARD_HEIGHT, FALLBOARD_LEAN, FALLBOARD_Y  # noqa: E402
 from s2c_blender.wire.notes import Fingering, NoteEvent, PedalEvent, Score  # noqa: E402
 
 KINDS = ("objects", "meshes", "materials", "actions", "collections", "cameras", "lights", "worlds", "sounds", "armatures")
@@ -68,6 +69,15 @@ def test_the_contract(scene, sound, tmp_path):
         "right",
         "left",
     }
+
+
+def test_the_fallboard_stands_where_hands_keep_off_it(scene, tmp_path):
+    build_stage(toy_clip(), tmp_path / "take.npz", scene=scene)
+    board = bpy.data.objects["Piano fallboard"]
+    points = np.array([board.matrix_world @ vertex.co for vertex in board.data.vertices])
+    y, z = points[points[:, 2] < FALLBOARD_HEIGHT, 1:].T
+    behind = y - (FALLBOARD_Y + FALLBOARD_LEAN * z)
+    assert 0.0 < behind.min() < 0.002
 
 
 @pytest.mark.parametrize("fps", [24.0, 25.0, 29.97, 23.976, 60.0])

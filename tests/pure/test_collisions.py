@@ -12,7 +12,7 @@ from s2c_blender.motion import anatomy
 from s2c_blender.motion.hand_rig import load_hand_rig, own_skeleton
 from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.hands import HandSide
-from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT
+from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT, FALLBOARD_Y
 from tests.skeletons import plain_skeleton
 
 SKELETON = plain_skeleton()
@@ -39,8 +39,9 @@ def _system(dofs: NDArray[np.float64], *, together: bool = True, idle: ArrayLike
 
 
 def _beside(apart: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Playing postures (N, 2, D), wrists `apart` (N,) metres."""
+    """Playing postures (N, 2, D), wrists `apart` (N,) metres, in front of the keys."""
     dofs = np.repeat(playing_posture(SKELETON).dofs[None], len(apart), axis=0)
+    dofs[..., 1] = -0.08
     dofs[:, HandSide.RIGHT, 0], dofs[:, HandSide.LEFT, 0] = 0.5 * apart, -0.5 * apart
     return dofs
 
@@ -177,3 +178,15 @@ def test_a_flat_hand_does_not_come_up_against_the_black_keys_fronts_with_its_knu
         pushes.append(_pushes(dofs)[1][0, HandSide.RIGHT, 2])
     near, far = pushes
     assert near < 0.0 == far  # upwards
+
+
+def test_fingers_are_pushed_out_of_the_fallboard_and_not_before() -> None:
+    posture = playing_posture(SKELETON)
+    thick = _collisions().thick[HandSide.RIGHT, 8]  # of the middle fingertip
+    pushes = []
+    for inside in (-0.004, 0.004):
+        dofs = _beside(np.array([0.6]))
+        dofs[:, HandSide.RIGHT, 1] = FALLBOARD_Y - thick + inside - posture.reach[HandSide.RIGHT, 2, 1]
+        pushes.append(_pushes(dofs)[1][0, HandSide.RIGHT, 1])
+    before, behind = pushes
+    assert before == 0.0 < behind  # towards the player

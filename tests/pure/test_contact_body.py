@@ -4,7 +4,8 @@
 import numpy as np
 import pytest
 
-from s2c_blender.motion.contact_body import Surface, closest_fingers, closest_hands
+from s2c_blender.motion.contact_body import Surface, closest_fingers, closest_hands, closest_to_board
+from s2c_blender.wire.keyboard import FALLBOARD_HEIGHT, FALLBOARD_LEAN, FALLBOARD_Y
 
 RADIUS = 0.008
 
@@ -55,3 +56,12 @@ def test_fingers_of_different_hands_are_no_neighbours():
     assert not np.isfinite(closest_fingers(surface, points, times).distance)
     one_hand = two_balls([0.001], hands=(0, 0), fingers=(1, 2))
     assert not np.isfinite(closest_hands(*one_hand).distance)
+
+
+@pytest.mark.parametrize("height", [0.0, 0.05])
+def test_what_is_behind_the_leaning_fallboard_is_too_far_in_and_what_is_above_it_is_not(height):
+    front = FALLBOARD_Y + FALLBOARD_LEAN * height
+    points = np.array([[[0.1, front - 0.02, height]], [[0.3, front + 0.004, height]], [[0.3, 0.3, FALLBOARD_HEIGHT + 0.01]]])
+    closest = closest_to_board(points, np.array([1.0, 2.0, 3.0]))
+    assert closest.time == 2.0
+    assert closest.distance == pytest.approx(-0.004, abs=1e-4)

@@ -10,9 +10,10 @@ from backend.perform.kinematics import lowest, pose
 from backend.perform.manner import manner
 from backend.perform.planner import Plan, Setting, Take
 from backend.perform.posture import playing_posture
+from s2c_blender.motion import anatomy
 from s2c_blender.motion.key_motion import key_motion
 from s2c_blender.wire.hands import HandSide
-from s2c_blender.wire.keyboard import BLACK_HEIGHT, LET_OFF, LOWEST, Keyboard
+from s2c_blender.wire.keyboard import BLACK_HEIGHT, FALLBOARD_Y, LET_OFF, LOWEST, Keyboard
 from s2c_blender.wire.notes import Fingering, NoteEvent, Score
 from tests.skeletons import plain_skeleton
 
@@ -139,6 +140,30 @@ def test_fingers_hover_over_the_black_keys_among_which_they_stand() -> None:
     tips, wanted = reached[:, RIGHT, 1:4], targets.height[frames, RIGHT, 1:4] + BLACK_HEIGHT
     assert (tips[..., 1] > 0.058).all()  # they do stand there
     assert (tips[..., 2] > wanted - 0.003).all()
+
+
+def test_idle_fingers_curl_up_in_front_of_the_fallboard() -> None:
+    found = []
+    middle = anatomy.index("middle2 flexion")
+    for further_in in (0.0, 0.04):
+        plan = _plan(*[(NoteEvent(0.5, 3.0, pitch, 70, RIGHT), finger) for pitch, finger in ((61, 1), (73, 5))])
+        plan.wrists[:, RIGHT, 1] += further_in
+        held = plan.section(0, plan.frames)[0][round(2.5 * 60)]
+        tips, _ = lowest(plan.setting.skeleton, pose(plan.setting.skeleton, held[None]))
+        found.append((tips[0, RIGHT, 2, 1], held[RIGHT, middle]))
+    (usual, curved), (near, curled) = found
+    assert curled > curved + 0.1
+    assert near < min(usual + 0.03, FALLBOARD_Y)
+
+
+def test_a_hand_does_not_swing_on_past_the_keys_when_it_rests() -> None:
+    """The hand moves in and down the keys, its thumb strikes and is off at once; the next note comes five seconds later."""
+    played = ((NoteEvent(0.0, 1.3, 60, 60, RIGHT), 5), (NoteEvent(1.2, 1.35, 51, 60, RIGHT), 1))
+    plan = _plan(*played, (NoteEvent(6.0, 6.5, 60, 60, RIGHT), 3))
+    resting = plan.wrists[round(2.4 * 60) : round(6.9 * 60), RIGHT]
+    for axis, beyond in ((0, 0.03), (1, 0.02)):
+        ends = np.sort(resting[[0, -1], axis])
+        assert ends[0] - beyond < resting[:, axis].min() and resting[:, axis].max() < ends[1] + beyond
 
 
 def test_a_finger_leaves_its_key_sooner_where_its_hand_leaps() -> None:

@@ -12,11 +12,13 @@ from backend.perform.hands_split import assign_hands
 from backend.perform.likeness import likeness
 from backend.perform.motion import Motion
 from backend.perform.registration import in_words, lay_out, register, seen_fingers
+from s2c_blender.motion.contact_body import closest_to_board
 from s2c_blender.motion.hand_rig import hand_skeleton, load_hand_rig
 from s2c_blender.motion.resample import places_at
+from s2c_blender.motion.skeleton import pad_points
 from s2c_blender.wire.clip import Clip
 from s2c_blender.wire.hands import HandSide
-from s2c_blender.wire.keyboard import STANDARD_OCTAVE, Keyboard
+from s2c_blender.wire.keyboard import BALANCE_Y, LET_OFF, LOWEST, STANDARD_OCTAVE, Keyboard
 from s2c_blender.wire.notes import NoteEvent, Score
 from tests.filmed import as_s2c, misheard
 
@@ -132,11 +134,21 @@ def test_solved_near_the_motion_fingers_are_on_their_keys_and_the_motion_is_kept
     assert tight < 0.002 and tight < 0.5 * loose
 
 
+def test_a_hand_that_was_seen_too_far_in_for_a_while_plays_where_keys_are_and_not_in_the_fallboard(played: Clip) -> None:
+    raw = as_s2c(played, CAMERAS[2])
+    while_in = np.exp(-0.5 * ((raw.times - 5.0) / 0.8) ** 2)
+    places = raw.translation.copy()
+    places[:, HandSide.RIGHT, 1] += (0.08 * while_in).astype(np.float32)
+    as_seen, far_in = (perform(played.score, prior=seen) for seen in (raw, replace(raw, translation=places)))
+    inside = (as_seen.times > 0.1) & (as_seen.times < 10.0)
+    further = (far_in.translation - as_seen.translation)[inside, HandSide.RIGHT, 1]
+    assert further.max() < 0.04
+    skin = pad_points(SKELETON, far_in.rotation[inside].astype(float), far_in.translation[inside].astype(float))
+    assert closest_to_board(skin.reshape(len(skin), -1, 3), as_seen.times[inside]).distance > -0.001
+
+
 def reached(clip: Clip) -> np.ndarray:
     """(N,) how far the finger of each note is from the bottom of its key's let-off at the strike, metres, downwards negative."""
-    from s2c_blender.motion.skeleton import pad_points
-    from s2c_blender.wire.keyboard import BALANCE_Y, LET_OFF, LOWEST
-
     keyboard, fingering = Keyboard(), clip.fingering
     times = fingering.strike
     rotations = clip.rotation[np.rint((times - clip.start) * clip.rate).astype(int)]
