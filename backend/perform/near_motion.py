@@ -28,7 +28,7 @@ _KNOTS = 15.0  # a second, of the wrist's height
 _LOWEST, _HIGHEST = -0.015, 0.060  # metres that a wrist may be below and above the planner's: a palm is no finger
 _HEIGHT_SPREAD = 0.003  # metres: how exactly a strike says how high its wrist is
 _HEIGHT_ACCELERATION = 1.5  # m/s2 that count as much
-_HELD = 0.3  # seconds from a strike in which it says that, at most
+_HELD = 0.3  # seconds from a strike, or from a look at what is held, in which it says that, at most
 _BOARD_ROOM = 0.015  # metres that fingertips stay in front of the fallboard
 _BESIDE = 0.1  # seconds before and after a stroke that are no rest
 _LEAD_IN, _LEAD_OUT = 0.6, 0.4  # seconds over which the planner's way in becomes the motion, and the motion its way out
@@ -117,21 +117,24 @@ class NearMotion:
         above = fingertips.CLEARANCE - self.motion.tips(self._knots)[:, part.side, :, 2].min(axis=-1)
         above -= self.plan.wrists[self._frame(self._knots), part.side, 2]
         above = np.where(self._resting(part), above, -np.inf)
-        return self._smooth(part, wish, above)
+        return self._smooth(strike, np.minimum(part.strokes.leave, strike + _HELD), wish, above)
 
     def _depths(self, part: Part) -> Array:
-        """(F,) how much further in than the motion has it a wrist has to be for fingers that strike to be on their keys, and all
-        of them in front of the fallboard."""
+        """(F,) how much further in than the motion has it a wrist has to be for fingers to be on their keys while they hold them,
+        and all of them in front of the fallboard."""
         if not self.fits[part.side].trusted:
             return np.zeros(self.frames)
-        strike, keyboard = part.strokes.strike, self.plan.setting.keyboard
-        tips = self.wrists_y(part.side, strike)[:, None] + self.motion.tips(strike + AFTER)[:, part.side, :, 1]
-        tip = tips[np.arange(len(strike)), part.finger]
-        black = keyboard.black[part.key]
-        low = np.where(black, fingertips.BLACK_NEAR[part.finger], fingertips.WHITE_FRONT)
-        high = np.where(black, fingertips.BLACK_FAR, fingertips.DEEP_BACK)
+        strike, leave = part.strokes.strike, part.strokes.leave
+        looks = np.maximum(np.ceil((leave - strike) / _HELD), 1).astype(np.intp)
+        note = np.repeat(np.arange(len(looks)), looks)
+        times = strike[note] + _HELD * (np.arange(len(note)) - np.repeat(np.cumsum(looks) - looks, looks))
+        tips = self.wrists_y(part.side, times)[:, None] + self.motion.tips(times + AFTER)[:, part.side, :, 1]
+        finger, black = part.finger[note], self.plan.setting.keyboard.black[part.key[note]]
+        tip = tips[np.arange(len(note)), finger]
+        low = np.where(black, fingertips.BLACK_NEAR[finger], fingertips.WHITE_FRONT)
+        high = np.where(black, fingertips.BLACK_FAR, fingertips.WHITE_BACK)
         high = np.minimum(high - tip, FALLBOARD_Y - _BOARD_ROOM - tips.max(axis=-1))
-        return self._smooth(part, np.maximum(np.minimum(0.0, high), low - tip))
+        return self._smooth(times, np.minimum(leave[note], times + _HELD), np.maximum(np.minimum(0.0, high), low - tip))
 
     def wrists_y(self, side: HandSide, times: Array) -> Array:
         """(n,) depth of a wrist over the keys."""
@@ -150,12 +153,11 @@ class NearMotion:
             resting[slice(*np.searchsorted(self._knots, (touch - _BESIDE, up + _BESIDE)))] = False
         return resting
 
-    def _smooth(self, part: Part, wish: Array, above: Array | float = -np.inf) -> Array:
-        """(F,) a smooth way through what strikes wish for (n,), which holds for a while; what is far off pulls little. It stays
-        `above` (K,)."""
-        knots, strike = self._knots, part.strokes.strike
-        first = np.searchsorted(knots, strike - 0.5 / _KNOTS)
-        last = np.maximum(np.searchsorted(knots, np.minimum(part.strokes.leave, strike + _HELD)), first + 1)
+    def _smooth(self, begin: Array, end: Array, wish: Array, above: Array | float = -np.inf) -> Array:
+        """(F,) a smooth way through wishes (n,) that each hold for a while; what is far off pulls little. It stays `above` (K,)."""
+        knots = self._knots
+        first = np.searchsorted(knots, begin - 0.5 / _KNOTS)
+        last = np.maximum(np.searchsorted(knots, end), first + 1)
         path = np.full(len(knots), np.median(wish))
         for _ in range(3):
             weight = np.full(len(knots), 1e-3)
