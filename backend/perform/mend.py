@@ -35,8 +35,8 @@ _STILL, _CALM = 4, 10.0  # last iterations, in which quiet moments keep so stric
 @dataclass(frozen=True)
 class _Try:
     """Iterations of the solve, by their numbers: the higher, the tighter wishes are. firmly: those in which fingers, hands and keys
-    keep off each other _FIRM times as much, which come first. afresh: from the prior, not from where the hands are. loosely: so many
-    times as far from the prior counts as much."""
+    keep off each other _FIRM times as much, which come first. afresh: from the prior, not from where the hands are. loosely: so
+    many times as far from the prior counts as much."""
 
     firmly: range = range(0)
     after: range = range(0)
