@@ -27,6 +27,7 @@ _SAG = 0.1  # and how much lower than both, as a share of that way, a fingertip 
 _ACROSS = 0.006  # what goes so far sideways between two frames leaves keys upwards or to the front
 # Quarters of that way at which it is looked at, and metres sideways from which on: half of a long way may be past a black key.
 _QUARTERS, _LEAST = np.array([1, 2, 3]), np.array([0.008, 0.0, 0.008])
+_IN = 0.5  # what a metre in depth counts for there
 _BEVEL = 0.0025  # metres below a black key's top at which it is taken to be as large as its foot
 _WAYS = np.array([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # out: left, right, up, to the front
 
@@ -88,8 +89,8 @@ class KeyWalls:
 
         near: frame, hand and finger (M,) each of ends, and how high they are above the keys there.
         """
-        frame, hand, finger, sideways = self._quick(posed, near)
-        quick, look = np.nonzero(sideways[:, None] >= _LEAST)
+        frame, hand, finger, sideways, inwards = self._quick(posed, near)
+        quick, look = np.nonzero(np.maximum(sideways, _IN * inwards)[:, None] >= _LEAST)
         if not len(quick):
             return
         frame, hand, finger, sideways = frame[quick], hand[quick], finger[quick], sideways[quick]
@@ -116,9 +117,9 @@ class KeyWalls:
         wrong = np.maximum.reduceat(room.min(axis=0), first)
         self._push(passing, ends.take(end[deepest]), point[deepest], _WAYS[out[deepest]], depth[deepest], system, wrong)
 
-    def _quick(self, posed: kinematics.Posed, near: tuple[Index, Index, Index, Single]) -> tuple[Index, Index, Index, Array]:
+    def _quick(self, posed: kinematics.Posed, near: tuple[Index, Index, Index, Single]) -> tuple[Index, Index, Index, Array, Array]:
         """Frame, hand and finger (K,) of ends that go far to the next frame and may meet keys on that way, in order of hands and
-        fingers; and how far they go sideways."""
+        fingers; and how far they go sideways, and in depth."""
         frame, hand, finger, height = near
         count = len(posed.wrist)
         tips = posed.joints[..., 2, :] + (posed.distal @ self._tips[..., None])[..., 0]
@@ -131,7 +132,7 @@ class KeyWalls:
         met = inside & (far > _QUICK) & (height < _MARGIN + _SAG * far)
         end, frame = np.divmod(np.unique(((5 * hand + finger) * count + frame)[met]), count)
         hand, finger = np.divmod(end, 5)
-        return frame, hand, finger, np.abs(ways[frame, hand, finger, 0])
+        return frame, hand, finger, *np.moveaxis(np.abs(ways[frame, hand, finger, :2]), -1, 0)
 
     def _skin(self, posed: kinematics.Posed, which: tuple[Index, ...], axes: slice) -> Single:
         """(M, axes, Q): coordinates of the skin of M finger ends (frame, hand, finger), in order of hands and fingers."""

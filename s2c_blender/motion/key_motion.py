@@ -26,7 +26,8 @@ SETTLE = 0.015  # a finger's way from key to key: lifting off and coming down,
 FINGER_SPEED = 2.5  # and metres per second between
 SEMITONE = 0.0137  # mean width
 FINGERS = range(1, 6)
-REACH = 0.2  # metres between keys that a hand does not touch at one time
+REACH = 0.2  # metres between keys that a hand does not touch at one time,
+LONG_REACH = 0.16  # and its long fingers alone
 EARLY = 0.005  # seconds before its note ends at which a finger makes way by leaving
 HIGHEST_TURN = 0.25  # share at which a key turns round again when it is struck as fast as can be
 _SLOWEST = 2.0  # travels a second at which a key passes LET_OFF at least
@@ -182,7 +183,8 @@ def _hand_free(key: NDArray[np.intp], gives_way: NDArray[np.bool_], strike: Arra
             if other is None or key[other] == key[note]:
                 continue
             makes_way = gives_way[other] and release[other] < strike[note]
-            if makes_way or abs(int(key[note]) - int(key[other])) * SEMITONE > REACH:
+            reach = REACH if 1 in (finger[1], number) else LONG_REACH
+            if makes_way or abs(int(key[note]) - int(key[other])) * SEMITONE > reach:
                 free[note] = max(free[note], release[other] + HALF_RISE)
         previous[finger] = int(note)
     return free
