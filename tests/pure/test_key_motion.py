@@ -67,6 +67,14 @@ def test_a_hand_that_lets_go_early_touches_its_next_key_only_when_the_last_one_i
     assert parted.strike[1] == 1.0
 
 
+@pytest.mark.parametrize(("first", "waits"), [(1, False), (5, True)])
+def test_long_fingers_an_octave_apart_touch_one_after_the_other_and_a_thumb_need_not_wait(first, waits):
+    score, fingering = _piece([(0.0, 1.0, 48, 60), (1.08, 2.0, 60, 20)])
+    fingering.finger[:] = first, 2
+    strokes = key_motion(score, fingering).strokes
+    assert bool(strokes.touch[1] > strokes.up[0] - 0.002) == waits
+
+
 def test_overlapping_notes_of_one_pitch_are_struck_anew():
     presses = _presses(key_motion(*_piece([(0.0, 2.0, 60, 80), (1.0, 3.0, 60, 80)])).curves[60 - LOWEST], 4.0)
     assert presses[:, 0] == pytest.approx([0.0, 1.0], abs=3e-4)

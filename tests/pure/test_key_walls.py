@@ -71,6 +71,16 @@ def test_a_quick_finger_goes_over_a_black_key_also_where_half_of_its_way_is_past
     assert (_upwards(over) == 0.0).all()
 
 
+def test_a_finger_that_swings_in_over_a_black_keys_front_does_not_cut_its_corner() -> None:
+    """Half of its way is above the key; a quarter of it is not."""
+    black = float(KEYBOARD.x[np.flatnonzero(KEYBOARD.black)[17]])
+    ways = np.array([[BLACK_FRONT - 0.020, 0.002], [BLACK_FRONT + 0.052, BLACK_HEIGHT + 0.019]])
+    through = np.stack([_with_index_at(black, *way) for way in ways])
+    alone = np.concatenate([_asked(frame[None]).wrong for frame in [*through, through.mean(axis=0)]])
+    assert (alone[:, RIGHT] == 0.0).all()
+    assert (_asked(through).wrong[:, RIGHT] > 0.001).all()
+
+
 def test_what_is_pushed_over_a_black_key_is_wrong_by_no_more_than_it_is_inside() -> None:
     black = float(KEYBOARD.x[np.flatnonzero(KEYBOARD.black)[17]])
     low = BLACK_HEIGHT - 0.010
