@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.hands import FINGER_JOINTS, HandSide
-from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT, BLACK_WIDTH_BASE, FALLBOARD_LEAN, FALLBOARD_Y, Keyboard
+from s2c_blender.wire.keyboard import BLACK_FRONT, BLACK_HEIGHT, BLACK_WIDTH_BASE, FALLBOARD_OUT, Keyboard, before_fallboard
 
 from . import kinematics
 from .capsules import closest_points
@@ -50,7 +50,6 @@ _BALL_FINGER = np.concatenate([_FINGER[:15], _FINGER[_UNDER]])
 _BALL_LINK = np.concatenate([5 * [_PALM, 0, 1], _LINK[_UNDER]])
 _BESIDE = np.array([0, 1, 1, 2])  # phalanges with which the balls turn that keep the end of a finger beside black keys
 _UP = np.array([0.0, 0.0, 1.0])
-_FROM_BOARD = np.array([0.0, -1.0, FALLBOARD_LEAN]) / np.hypot(1.0, FALLBOARD_LEAN)  # out of the fallboard, that leans back
 _OVER_BLACK = [3, 6, 9, 12, *range(15, 24)]  # of them, what goes over black keys: knuckles of long fingers, and the palm
 _HEEL = 0.4  # the palm is as wide at the wrist, as a share of its width at the knuckles
 _LOWER = [0, *range(15, 19)]  # capsules of the thumb's ball and of the palm: below their bones there is more flesh than above,
@@ -163,11 +162,11 @@ class Collisions:
 
     def _before_board(self, posed: kinematics.Posed, ends: Array, system: System) -> None:
         """Fingers stay in front of the fallboard. ends: of their phalanges (N, H, 15, 3)."""
-        short = ends @ _FROM_BOARD - FALLBOARD_Y * _FROM_BOARD[1] - self.thick
+        short = before_fallboard(ends) - self.thick
         frame, hand, phalanx = np.nonzero(short < 0.0)
         if len(frame):
             which = frame, hand, phalanx
-            rows = self._rows(posed, which, ends[which], _FROM_BOARD)
+            rows = self._rows(posed, which, ends[which], FALLBOARD_OUT)
             self.soft.add(system, (frame[:, None], hand), rows, short[which], hardness=_KEYS)
 
     def beside_black(self, posed: kinematics.Posed, keyboard: Keyboard, own: Index, system: System) -> None:

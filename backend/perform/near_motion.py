@@ -24,10 +24,10 @@ from .targets import Targets
 Array = NDArray[np.float64]
 
 _BLOCK = 2048  # frames that are not solved, at a time
-_KNOTS = 15.0  # a second, of the wrist's height
+_KNOTS = 15.0  # a second, of how far a wrist leaves its path
 _LOWEST, _HIGHEST = -0.015, 0.060  # metres that a wrist may be below and above the planner's: a palm is no finger
-_HEIGHT_SPREAD = 0.003  # metres: how exactly a strike says how high its wrist is, and how far in
-_HEIGHT_ACCELERATION = 1.5  # m/s2 that count as much
+_SPREAD = 0.003  # metres: how exactly a strike says how high its wrist is, and how far in
+_ACCELERATION = 1.5  # m/s2 that count as much
 _HELD = 0.3  # seconds from a strike, or from a look at what is held, in which it says that, at most
 _BOARD_ROOM = 0.015  # metres that fingertips stay in front of the fallboard
 _BESIDE = 0.1  # seconds before and after a stroke that are no rest
@@ -127,7 +127,7 @@ class NearMotion:
         strike, leave = part.strokes.strike, part.strokes.leave
         looks = np.maximum(np.ceil((leave - strike) / _HELD), 1).astype(np.intp)
         note = np.repeat(np.arange(len(looks)), looks)
-        times = strike[note] + _HELD * (np.arange(len(note)) - np.repeat(np.cumsum(looks) - looks, looks))
+        times = strike[note] + _HELD * np.concatenate([np.arange(count) for count in looks])
         tips = self.wrists_y(part.side, times)[:, None] + self.motion.tips(times + AFTER)[:, part.side, :, 1]
         finger, black = part.finger[note], self.plan.setting.keyboard.black[part.key[note]]
         tip = tips[np.arange(len(note)), finger]
@@ -164,13 +164,13 @@ class NearMotion:
             total = weight * np.median(wish)
             for k in range(len(wish)):
                 off = np.abs(path[first[k] : last[k]] - wish[k])
-                share = _HEIGHT_SPREAD**-2 / np.maximum(1.0, off / (2.0 * _HEIGHT_SPREAD))
+                share = _SPREAD**-2 / np.maximum(1.0, off / (2.0 * _SPREAD))
                 weight[first[k] : last[k]] += share
                 total[first[k] : last[k]] += share * wish[k]
             low = path < above
-            weight[low] += _HEIGHT_SPREAD**-2
-            total[low] += _HEIGHT_SPREAD**-2 * np.broadcast_to(above, low.shape)[low]
-            smoothness = np.array([(_KNOTS**2 / _HEIGHT_ACCELERATION) ** 2])
+            weight[low] += _SPREAD**-2
+            total += _SPREAD**-2 * np.where(low, above, 0.0)
+            smoothness = np.array([(_KNOTS**2 / _ACCELERATION) ** 2])
             path = block_solver.solve_diagonal(weight[:, None], smoothness, total[:, None], lambda: None)[:, 0]
         return hermite(self.times, knots, path, np.gradient(path, knots))
 

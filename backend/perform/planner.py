@@ -198,17 +198,17 @@ def _hold_over_black(prior: Array, targets: Targets, posture: Posture) -> None:
     def too_far(short: Array) -> Array:
         return evened(np.where(idle, np.maximum(short, 0.0), 0.0), around)
 
-    def too_low() -> Array:
-        tips = posture.fingertips(prior)
+    def too_low(tips: Array) -> Array:
         return too_far(targets.height + targets.over_black * black_top(tips[..., 1]) - tips[..., 2])
 
-    held = np.minimum(too_low() / _CURVED, 1.0)
-    beyond = too_far(posture.fingertips(prior)[..., 1] - (FALLBOARD_Y - _BOARD_ROOM))
+    tips = posture.fingertips(prior)
+    held = np.minimum(too_low(tips) / _CURVED, 1.0)
+    beyond = too_far(tips[..., 1] - (FALLBOARD_Y - _BOARD_ROOM))
     for finger, columns in enumerate(anatomy.FINGER_DOFS[1:], 1):
         middle = columns.start + 2
         curl = np.minimum(_turn(beyond[..., finger], -posture.gain[:, finger, 1, middle]), _MOST_CURL)
         prior[..., middle] += held[..., finger] * np.maximum(posture.dofs[:, middle] - prior[..., middle], 0.0) + curl
-    short = too_low()
+    short = too_low(posture.fingertips(prior))
     for finger, columns in enumerate(anatomy.FINGER_DOFS[1:], 1):
         knuckle = columns.start + 1
         turn = _turn(short[..., finger], posture.gain[:, finger, 2, knuckle])

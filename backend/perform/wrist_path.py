@@ -121,18 +121,23 @@ def _wishes(part: "Part", posture: Posture, keyboard: Keyboard, knots: Array) ->
             share = 1.0 / spread**2
             weight[begin:end] += share
             wish[begin:end] += share * goal[k]
-    edges = np.flatnonzero(np.diff(weight[:, 0] > _PLAYING, prepend=False, append=False))
-    for begin, end in zip(edges[1:-1:2], edges[2::2], strict=True):
-        if end - begin > _REST * PATH_RATE:
-            before, after = (wish[at] / weight[at] for at in (begin - 1, end))
-            share = ease(np.arange(1, end - begin + 1) / (end - begin + 1.0))[:, None]
-            weight[begin:end] += 1.0 / _WAIT_SPREAD**2
-            wish[begin:end] += (before + share * (after - before)) / _WAIT_SPREAD**2
+    _wait_in_rests(weight, wish)
     # Before the first and after the last note the hand waits there.
     for begin, end, k in ((0, first[0], 0), (left[-1], len(knots), len(part.key) - 1)):
         weight[begin:end] += 1.0 / 0.05**2
         wish[begin:end] += goal[k] / 0.05**2
     return weight, wish
+
+
+def _wait_in_rests(weight: Array, wish: Array) -> None:
+    """In long rests the wrist goes evenly from where the last notes want it to where the next ones do. Changes both (K, 2)."""
+    playing = np.flatnonzero(np.diff(weight[:, 0] > _PLAYING, prepend=False, append=False))  # where it begins and ends, in turn
+    for begin, end in zip(playing[1:-1:2], playing[2::2], strict=True):
+        if end - begin > _REST * PATH_RATE:
+            before, after = (wish[at] / weight[at] for at in (begin - 1, end))
+            share = ease(np.arange(1, end - begin + 1) / (end - begin + 1.0))[:, None]
+            weight[begin:end] += 1.0 / _WAIT_SPREAD**2
+            wish[begin:end] += (before + share * (after - before)) / _WAIT_SPREAD**2
 
 
 def _below(side: HandSide, tips: Array, reach: Array) -> Array:

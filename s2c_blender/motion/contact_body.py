@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..wire.hands import FINGERS, HandSide
-from ..wire.keyboard import FALLBOARD_HEIGHT, FALLBOARD_LEAN, FALLBOARD_Y
+from ..wire.keyboard import FALLBOARD_HEIGHT, before_fallboard
 
 Array = NDArray[np.floating]
 
@@ -75,9 +75,7 @@ def closest_hands(surface: Surface, points: Array, times: Array) -> Closest:
 
 def closest_to_board(points: Array, times: Array) -> Closest:
     """Any point of the hands, and the fallboard; points (T, P, 3) at times (T,)."""
-    y, z = points[..., 1], points[..., 2]
-    short = (FALLBOARD_Y + FALLBOARD_LEAN * z - y) / np.hypot(1.0, FALLBOARD_LEAN)
-    least = np.where(z < FALLBOARD_HEIGHT, short, np.inf).min(axis=1)
+    least = np.where(points[..., 2] < FALLBOARD_HEIGHT, before_fallboard(points), np.inf).min(axis=1)
     moment = int(np.argmin(least))
     return Closest(float(least[moment]), float(times[moment]), "fallboard")
 

@@ -31,6 +31,7 @@ BALANCE_Y = 0.220  # balance line behind the front edge; full dip is atan(10/220
 FALLBOARD_Y = 0.1505  # its front at the white tops,
 FALLBOARD_LEAN = 0.16  # and by how much it is further in for each metre above them
 FALLBOARD_HEIGHT = 0.112  # up to which its front goes
+FALLBOARD_OUT = np.array([0.0, -1.0, FALLBOARD_LEAN]) / np.hypot(1.0, FALLBOARD_LEAN)  # the way out of it, of unit length
 KEY_HEIGHT = 0.022  # thickness of a white key's visible body
 FLOOR_Z = -0.735  # white tops stand 720-750 mm above the floor
 LET_OFF = 0.8  # share of the travel at which the hammer is let off: the note's onset
@@ -40,6 +41,11 @@ _BLACK_CLASSES = (1, 3, 6, 8, 10)
 # Black keys divide the octave's rear into twelve equal steps (www.quadibloc.com/other/cnv05.htm): where the middle of each
 # lies, in twelfths of its group (C-E: 5 steps over 3 whites, F-B: 7 over 4), gives its shift off the white gap.
 _GROUP_START = {1: (0, 0, 3, 5), 3: (0, 0, 3, 5), 6: (5, 3, 4, 7), 8: (5, 3, 4, 7), 10: (5, 3, 4, 7)}
+
+
+def before_fallboard(points: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(...) metres by which points (..., 3) stand in front of the fallboard's plane; negative behind it."""
+    return points @ FALLBOARD_OUT - FALLBOARD_Y * FALLBOARD_OUT[1]
 
 
 @dataclass(frozen=True)
