@@ -101,7 +101,7 @@ def make(folder: Path, number: int, recipe: Recipe) -> dict[str, Any]:
         style=float(random.uniform()),
     )
     camera = random_camera(random) if recipe.camera == "random" else CameraModel(pixels=0.5, pose_noise=0.002, distance_noise=0.0)
-    clip = perform(score, settings)
+    clip = perform(score, settings, processes=1)  # others make other items
     filmed = film(clip, camera, random)
     for path in (place.annotation, place.audio, place.midi, place.made):
         path.parent.mkdir(parents=True, exist_ok=True)

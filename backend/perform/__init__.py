@@ -58,18 +58,20 @@ def perform(
     report: Report = lambda stage, done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
     preview: Preview = lambda first, rotation, translation: None,
+    processes: int = solve.PROCESSES,
 ) -> Clip:
     """Two hands that play the score. `report(stage, done, total)` tells progress. Raises Cancelled.
 
     prior: how the hands should move (S2C's raw take), in no known relation to the keys; None: as the planner has them.
     `preview(first, rotation, translation)` is given the frames from `first` on as soon as they are final: first the hands' first
     seconds, then some tens of seconds at a time. They are the clip's own arrays: copy what has to outlive a change.
+    processes: how many may be at work, this one among them; the clip is the same by any.
     """
     settings = settings or Settings()
     skeleton = own_skeleton(settings.hand_size)
     motion = None if prior is None else Motion(prior, skeleton)
     fingering, laid = _fingers(score, settings, skeleton, motion=motion, report=report, cancelled=cancelled)
-    return _move(score, fingering, skeleton, settings, laid=laid, listener=(report, cancelled, preview))
+    return _move(score, fingering, skeleton, settings, laid=laid, listener=(report, cancelled, preview), processes=processes)
 
 
 def perform_again(
@@ -140,6 +142,7 @@ def _move(
     *,
     laid: Laid | None,
     listener: tuple[Report, Callable[[], bool], Preview],
+    processes: int = solve.PROCESSES,
 ) -> Clip:
     report, cancelled, preview = listener
 
@@ -163,7 +166,8 @@ def _move(
     if near is not None and settings.on_keys == 0.0:
         parts = near.unsolved(look)
     else:
-        parts = solve.solve_in_parts(skeleton, near or plan, report=partial(report, "solving"), cancelled=cancelled)
+        told = partial(report, "solving")
+        parts = solve.solve_in_parts(skeleton, near or plan, processes=processes, report=told, cancelled=cancelled)
     for dofs in parts:
         last = first + len(dofs)
         turns[first:last], places[first:last] = kinematics.to_rotations(skeleton, dofs), dofs[..., :3]

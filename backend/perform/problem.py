@@ -6,7 +6,6 @@ Unknown is every degree of freedom at every frame. The terms: contact (fingertip
 (acceleration of the difference from the prior).
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -83,11 +82,6 @@ class SolveSettings:
     rounds: tuple[tuple[int, float], ...] = ((2, 0.0), (2, 0.0), (3, 3.0), (3, 10.0), (4, 30.0), (4, 100.0))
     quiet: float = np.radians(1.5)  # the prior's fingers turn no more
     quiet_time: float = 0.1  # within so many seconds: a hand that holds its keys holds still
-    window: float = 8.0  # seconds, at most,
-    first_window: float = 4.0  # of the first alone,
-    overlap: float = 0.6  # and of what a window shares with the next
-    threads: int = min(os.cpu_count() or 1, 4)  # at work on batches; results do not depend on it
-    batch: int = 8  # windows solved side by side: fewer make threads wait for each other, more take memory
 
 
 class Problem:

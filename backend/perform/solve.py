@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The trajectory solve of a whole take: windows of time that overlap, solved side by side, faded into each other where they agree.
 
-What windows share decays within the overlap. Batches of windows are solved by threads: this is the backend's own process, never
-Blender's, and NumPy lets go of the interpreter while it works.
+What windows share decays within the overlap. Batches of windows are tasks of a crew.
 """
 
-import threading
-from collections import deque
+import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -19,8 +17,8 @@ from s2c_blender.motion import anatomy
 from s2c_blender.motion.skeleton import HandSkeleton
 from s2c_blender.wire.errors import Cancelled
 
-from .problem import Problem, SolveSettings
-from .settle import solve_and_settle
+from .crew import Task, solved_in_order
+from .problem import SolveSettings
 from .targets import Targets
 
 Array = NDArray[np.float64]
@@ -28,9 +26,14 @@ Index = NDArray[np.intp]
 
 Report = Callable[[int, int], None]
 
-_FADE = 0.2  # seconds over which one window fades into the next
+WINDOW = 8.0  # seconds, at most,
+_FIRST = 4.0  # of the first, for something to show early,
+_OVERLAP = 0.6  # and of what a window shares with the next
+_FADE = 0.2  # of which one fades into the next
 _ALONE = 0.1  # and by which a single one is longer at both ends, where the take stands still: shorter, its last frames go astray
-_LOOK = 0.05  # seconds between two looks for a cancel
+_BATCH = 4  # windows solved side by side, at most: more take memory, fewer time
+_AT_LEAST = 2  # windows for each process: in less, a helper has hardly begun
+PROCESSES = min(os.cpu_count() or 1, 4)  # at work, at most: results do not depend on it
 
 
 @dataclass(frozen=True)
@@ -63,98 +66,77 @@ def solve(
     skeleton: HandSkeleton,
     planned: Planned,
     *,
-    settings: SolveSettings | None = None,
+    window: float = WINDOW,
     report: Report = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Array:
     """Poses (F, H, D) near the prior that reach the targets. Raises Cancelled."""
-    return np.concatenate(list(solve_in_parts(skeleton, planned, settings=settings, report=report, cancelled=cancelled)))
+    return np.concatenate(list(solve_in_parts(skeleton, planned, window=window, report=report, cancelled=cancelled)))
 
 
 def solve_in_parts(
     skeleton: HandSkeleton,
     planned: Planned,
     *,
-    settings: SolveSettings | None = None,
+    window: float = WINDOW,
+    processes: int = PROCESSES,
     report: Report = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Array]:
     """The same poses part by part, (frames, H, D) each, as soon as no later window changes them."""
-    settings = settings or SolveSettings()
     frames = planned.frames
-    batches = list(_batches(frames, planned.rate, settings))
+    batches = list(_batches(frames, planned.rate, window))
     count = sum(batch.windows for batch in batches)
-    margin = round((settings.overlap if count > 1 else _ALONE) * planned.rate)
-    stop = threading.Event()
+    margin = round((_OVERLAP if count > 1 else _ALONE) * planned.rate)
 
     def look() -> None:
-        if stop.is_set():
+        if cancelled():
             raise Cancelled
 
-    def solve_batch(batch: _Batch) -> tuple[Index, Array]:
+    def task(batch: _Batch) -> Task:
         # All windows have one length: before the first and after the last frame those two are repeated.
         index = batch.index(margin)
         begin, end = max(int(index[0, 0]), 0), min(int(index[-1, -1]) + 1, frames)
         prior, targets = planned.section(begin, end)
         inside = np.clip(index, begin, end - 1) - begin
-        return index, solve_and_settle(Problem(skeleton, prior[inside], targets.take(inside), settings), look)
+        return skeleton, prior[inside], targets.take(inside)
 
     pending = np.zeros((0, 2, anatomy.DOFS))
     done = 0  # frames given away; `pending` begins there
     half = margin // 2  # of what two windows share
     ready = 0
     report(0, count)
-    with ThreadPoolExecutor(settings.threads) as pool:
-        running = deque(pool.submit(solve_batch, batch) for batch in batches)
-        try:
-            for batch in batches:
-                index, solved = _await(running.popleft(), cancelled)
-                for place, poses in zip(index, solved, strict=True):
-                    first, last = max(int(place[margin]) - half, 0), min(int(place[-margin - 1]) + 1 + half, frames)
-                    poses = poses[first - place[0] : last - place[0]]
-                    pending = joined(pending, poses, done + len(pending) - first, round(_FADE * planned.rate), settings.prior)
-                final = frames if batch is batches[-1] else batch.last - half
-                if final > done:
-                    yield pending[: final - done]
-                    pending = pending[final - done :]
-                    done = final
-                ready += batch.windows
-                report(ready, count)
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
+    helpers = min(processes, count // _AT_LEAST) - 1
+    solved = solved_in_order([partial(task, batch) for batch in batches], helpers, look)
+    for batch, windows in zip(batches, solved, strict=True):
+        for place, poses in zip(batch.index(margin), windows, strict=True):
+            first, last = max(int(place[margin]) - half, 0), min(int(place[-margin - 1]) + 1 + half, frames)
+            poses = poses[first - place[0] : last - place[0]]
+            pending = joined(pending, poses, done + len(pending) - first, round(_FADE * planned.rate), SolveSettings().prior)
+        final = frames if batch is batches[-1] else batch.last - half
+        if final > done:
+            yield pending[: final - done]
+            pending = pending[final - done :]
+            done = final
+        ready += batch.windows
+        report(ready, count)
 
 
-def _batches(frames: int, rate: float, settings: SolveSettings) -> Iterator[_Batch]:
-    """A short window by itself, so that there is something to show early, and then batches of whole windows."""
-    longest = max(round(settings.window * rate), 2)
-    start = frames if frames <= longest else round(settings.first_window * rate)
+def _batches(frames: int, rate: float, window: float) -> Iterator[_Batch]:
+    """A short window by itself, so that there is something to show early, and then batches of whole windows.
+
+    The last ones are small, so that of many processes none is left alone with much.
+    """
+    longest = max(round(window * rate), 2)
+    start = frames if frames <= longest else min(round(_FIRST * rate), frames)
     yield _Batch(0, start, 1)
     windows = -(-(frames - start) // longest)
-    for size in _sizes(windows, settings.batch):
+    while windows:
+        size = min(_BATCH, -(-windows // 4))
         core = -(-(frames - start) // windows)
         yield _Batch(start, core, size)
         start += size * core
         windows -= size
-
-
-def _sizes(windows: int, most: int) -> list[int]:
-    """How many windows each batch takes: in pairs, for two threads; at first half as many at a time, then up to `most`. Batches
-    share evenly, and larger ones come first."""
-    early = min(most, windows)
-    late = windows - early
-    shares = ((early, 2), (late, 2 * -(-late // (2 * most))))
-    sizes = [(count + batches - 1 - batch) // batches for count, batches in shares for batch in range(batches)]
-    return [size for size in sizes if size]
-
-
-def _await(future: Future[tuple[Index, Array]], cancelled: Callable[[], bool]) -> tuple[Index, Array]:
-    """The future's result. Raises Cancelled."""
-    while not future.done():
-        if cancelled():
-            raise Cancelled
-        wait([future], timeout=_LOOK)
-    return future.result()
 
 
 def joined(before: Array, after: Array, common: int, fade: int, spread: Array) -> Array:

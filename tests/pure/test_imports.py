@@ -126,14 +126,8 @@ def test_a_network_never_imports_a_scheduler_nor_a_scheduler_a_network() -> None
 THREADS = ("threading", "_thread", "concurrent")
 
 
-def test_nothing_starts_threads_inside_blender() -> None:
-    addon = [path for path in SHIPPED if path.relative_to(ROOT).parts[0] == "s2c_blender"]
-    assert addon and not offences(addon, lambda module: not is_in(module, *THREADS))
-
-
-def test_only_the_solve_starts_threads_in_the_backend() -> None:
-    others = [path for path in SHIPPED if path != ROOT / "backend" / "perform" / "solve.py"]
-    assert not offences(others, lambda module: not is_in(module, *THREADS))
+def test_nothing_starts_threads() -> None:
+    assert not offences(SHIPPED, lambda module: not is_in(module, *THREADS))
 
 
 def test_nothing_shipped_opens_ports_or_installs() -> None:

@@ -101,7 +101,7 @@ def test_windows_leave_no_seam(clip: Clip) -> None:
     motion = key_motion(clip.score, clip.fingering)
     planned = Plan(clip.score, clip.fingering, motion, Setting(skeleton, Keyboard(), take, manner(0.5, 0)))
     whole = solve.solve(skeleton, planned)
-    parted = solve.solve(skeleton, planned, settings=solve.SolveSettings(window=1.0))
+    parted = solve.solve(skeleton, planned, window=1.0)
     assert np.abs(parted[..., :3] - whole[..., :3]).max() < 0.002
     assert np.abs(parted[..., 3:] - whole[..., 3:]).max() < np.radians(4.0)
 
