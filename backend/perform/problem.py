@@ -51,8 +51,10 @@ class SolveSettings:
     """
 
     iterations: int = 6  # of every frame: 8 give the same contact for an eighth more work
-    skin_from: int = 4  # iteration from which not only spheres but the skin itself is kept out of keys,
-    rough_rate: float = 30.0  # and before which so many frames a second are enough (the same contact for an eighth less work)
+    skin_from: int = 4  # iteration from which not only spheres but the skin itself is kept out of keys
+    # Frames a second that are enough before it (the same contact for an eighth less work). 20, or 15 or 20 for an iteration or two,
+    # take another twentieth away, but what is found then depends on where a window begins, and stretched hands shake.
+    rough_rate: float = 30.0
     prior: Array = field(
         default_factory=lambda: _per_dof(
             0.02, 0.012, np.radians(9), tuple(np.radians((14, 14, 12, 14))), tuple(np.radians((7, 18, 14)))
@@ -76,7 +78,7 @@ class SolveSettings:
     outlier: float = 0.003  # metres beyond which a wish pulls with constant force;
     outlier_on_key: float = 0.009  # sideways and in front, where a finger presses: what pushes it off its key must not win
     restless: float = 0.1  # a frame that still moves so much (standard deviations from the prior) is not done
-    around: float = 0.15  # seconds on both sides that go on with it
+    around: float = 0.12  # seconds on both sides that go on with it: with 0.15, more work, and as much is left wrong at last
     # More iterations, round for round, for what is not done, and how many times as strictly as near the prior it then stays near
     # what it has on the mean of the moments around, where
     rounds: tuple[tuple[int, float], ...] = ((2, 0.0), (2, 0.0), (3, 3.0), (3, 10.0), (4, 30.0), (4, 100.0))

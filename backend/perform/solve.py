@@ -26,13 +26,12 @@ Index = NDArray[np.intp]
 
 Report = Callable[[int, int], None]
 
-WINDOW = 8.0  # seconds, at most,
+WINDOW = 12.0  # seconds, at most,
 _FIRST = 4.0  # of the first, for something to show early,
 _OVERLAP = 0.6  # and of what a window shares with the next
 _FADE = 0.2  # of which one fades into the next
 _ALONE = 0.1  # and by which a single one is longer at both ends, where the take stands still: shorter, its last frames go astray
-_BATCH = 4  # windows solved side by side, at most: more take memory, fewer time
-_AT_LEAST = 2  # windows for each process: in less, a helper has hardly begun
+_BATCH = 3  # windows solved side by side, at most: more take memory, fewer time
 PROCESSES = min(os.cpu_count() or 1, 4)  # at work, at most: results do not depend on it
 
 
@@ -106,7 +105,7 @@ def solve_in_parts(
     half = margin // 2  # of what two windows share
     ready = 0
     report(0, count)
-    helpers = min(processes, count // _AT_LEAST) - 1
+    helpers = min(processes, count - 1) - 1  # who solves the first window has a later one, too
     solved = solved_in_order([partial(task, batch) for batch in batches], helpers, look)
     for batch, windows in zip(batches, solved, strict=True):
         for place, poses in zip(batch.index(margin), windows, strict=True):
@@ -125,12 +124,13 @@ def solve_in_parts(
 def _batches(frames: int, rate: float, window: float) -> Iterator[_Batch]:
     """A short window by itself, so that there is something to show early, and then batches of whole windows.
 
-    The last ones are small, so that of many processes none is left alone with much.
+    Two processes share them evenly, and the last batches are small, so that none is left alone with much.
     """
     longest = max(round(window * rate), 2)
     start = frames if frames <= longest else min(round(_FIRST * rate), frames)
     yield _Batch(0, start, 1)
     windows = -(-(frames - start) // longest)
+    windows += windows % 2 if windows > 1 else 0
     while windows:
         size = min(_BATCH, -(-windows // 4))
         core = -(-(frames - start) // windows)
