@@ -57,6 +57,23 @@ def test_of_what_cannot_be_held_one_key_is_let_go(hand):
     assert any("let go for A4, since a hand of this size cannot hold F#3 C4 E4 A4 at once" in remark for remark in result.remarks)
 
 
+def test_what_is_let_go_in_a_roll_does_not_hold_up_the_last_key():
+    """Not even where the recording strikes the last key first, and the two lie near each other."""
+    struck = ((61, 1, 1.0), (54, 3, 1.019), (58, 2, 1.023), (49, 5, 1.025))
+    score = Score(tuple(NoteEvent(onset, 2.0, pitch, 64, LEFT, number) for pitch, number, onset in struck))
+
+    def trial(tried: list[Grip], well: bool):
+        both = {58 - LOWEST, 61 - LOWEST}
+        return np.array([0.01 if both <= {key for key, _ in keys} else 0.0 for _, keys in tried])
+
+    result = finger(score, span=0.18, trial=trial)
+    strike, release = (
+        dict(zip((note.pitch for note in score.notes), times, strict=True)) for times in (result.strike, result.release)
+    )
+    assert release[58] < strike[61] - 0.02 and release[61] > 1.9
+    assert np.abs(result.strike - [note.onset for note in score.notes]).max() <= 0.0401
+
+
 def test_what_is_held_already_is_let_go_before_the_strike(hand):
     """Nothing is rolled: the hand has the time."""
     fingers = (1, 2, 3, 5)
