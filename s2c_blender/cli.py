@@ -198,7 +198,7 @@ def _measure(options: argparse.Namespace) -> int:
     print(contact.text())
     memory = [f"{figures[name]:.0f} MB" if figures[name] else "unknown" for name in ("backend_megabytes", "blender_megabytes")]
     print(f"{figures['seconds_per_second']:.3f} s of work per second of music, {figures['scene_seconds']:.1f} s for the scene")
-    print(f"memory at most {memory[0]} in the backend, {memory[1]} in Blender")
+    print(f"memory at most {memory[0]} in a process of the backend, {memory[1]} in Blender")
     return 0
 
 
@@ -313,7 +313,7 @@ def _figures(options: argparse.Namespace, made: Made) -> dict[str, Any]:
 
 
 def _peak_memory() -> tuple[float | None, float | None]:
-    """Peak resident memory of the backend, which has ended, and of this process."""
+    """Peak resident memory of the largest process of the backend, which has ended, and of this one."""
     try:
         import resource
     except ImportError:  # Windows

@@ -7,7 +7,7 @@ Each rig is built, its map found, the take solved on it and baked; contact is me
 import argparse
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in the backend: threads solve windows side by side
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in the backend: processes solve windows side by side
 
 import sys
 import tempfile

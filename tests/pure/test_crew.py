@@ -146,9 +146,13 @@ def test_a_cancel_ends_helpers_at_once(tasks: list[Callable[[], crew.Task]], fil
     assert len(started) == 2 and all(process.poll() is not None for process in started)
 
 
-def test_a_helper_ends_with_its_stdin(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "backend.perform.helper", str(tmp_path)]
+def test_a_helper_whose_starter_has_died_ends_and_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "piano-hands-1"
+    folder.mkdir()
+    (folder / "7.npy").write_bytes(b"poses that nobody took")
+    words = [sys.executable, "-m", "backend.perform.helper", str(folder)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, cwd=Path(__file__).parents[2]) as process:
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(20.0) == 0
+    assert not folder.exists()
