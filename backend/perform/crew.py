@@ -97,8 +97,8 @@ class _Crew:
                 return
             self.done[helper.number], helper.number = poses, None
         if self.waiting:
-            number = self.waiting.popleft()
-            helper.give(number, self.tasks[number]())
+            task = self.tasks[self.waiting[0]]()
+            helper.give(self.waiting.popleft(), task)
 
     def dismiss(self) -> None:
         for helper in self.helpers:

@@ -125,6 +125,19 @@ def test_where_there_is_no_room_for_files_this_one_does_all(
     assert same(list(crew.solved_in_order(tasks, 2, lambda: None)), alone)
 
 
+def test_what_goes_wrong_in_a_task_is_told_by_whoever_has_it(tasks: list[Callable[[], crew.Task]], files: Path) -> None:
+    def cannot() -> crew.Task:
+        raise ValueError("no such task")
+
+    def fails() -> crew.Task:
+        skeleton, prior, targets = tasks[0]()
+        return skeleton, prior[..., :3], targets
+
+    for wrong in (cannot, fails):
+        with pytest.raises(ValueError):
+            list(crew.solved_in_order([*tasks, wrong, *tasks], 2, lambda: None))
+
+
 def test_a_cancel_ends_helpers_at_once(tasks: list[Callable[[], crew.Task]], files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[subprocess.Popen[bytes]] = []
     popen = subprocess.Popen
