@@ -163,29 +163,29 @@ class Flanks:
 
 def lowest(skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Array] = np.zeros_like) -> tuple[Array, Flanks]:
     """The point (F, H, 5, 3) of each fingertip's skin that is nearest above the keys, and its flanks, as far up as they go below
-    the neighbouring keys' tops when this key is down. surface(y) is the keys' height for points (F, H, 5, P).
+    the neighbouring keys' tops when this key is down. surface(y) is the keys' height for points (H, 5, P, F).
     """
     # Single precision, places from the joint on: they are compared, and only the chosen one is taken exactly.
-    # Coordinates before points (F, H, 5, 3, P): each coordinate lies together in memory.
-    joints = posed.joints[..., 2, :]
-    points = posed.distal.astype(np.float32) @ np.swapaxes(skeleton.pads, -1, -2).astype(np.float32)
+    # Frames last (H, 5, P, 3, F): what is compared of all points lies together in memory.
+    joints = np.moveaxis(posed.joints[..., 2, :], 0, -1)
+    turns = np.moveaxis(posed.distal, (0, -1), (-1, 2)).astype(np.float32, order="C")  # (H, 5, from, to, F)
+    points = skeleton.pads.astype(np.float32) @ turns.reshape(2, 5, 3, -1)
+    points = points.reshape(*points.shape[:3], *turns.shape[3:])
     x, height = points[..., 0, :], points[..., 2, :]
-    y = points[..., 1, :] + joints[..., 1, None].astype(np.float32)
-    first = np.argmin(height - surface(y), axis=-1)
+    y = points[..., 1, :] + joints[:, :, None, 1].astype(np.float32)
+    above = np.moveaxis(height - surface(y), 2, -1)
+    first = np.moveaxis(np.argmin(np.ascontiguousarray(above), axis=-1), -1, 0)  # (F, H, 5)
     hand, finger = np.ix_(range(2), range(5))
-    bottom = joints + (posed.distal @ skeleton.pads[hand, finger, first][..., None])[..., 0]
-    level = np.take_along_axis(height, first[..., None], axis=-1)
+    bottom = posed.joints[..., 2, :] + (posed.distal @ skeleton.pads[hand, finger, first][..., None])[..., 0]
+    level = np.take_along_axis(height, np.moveaxis(first, 0, -1)[:, :, None], axis=2)
     high = height >= level + np.float32(_WHITE_BAND)
     outer = (height >= level + np.float32(_BLACK_BAND)) | (y <= np.float32(_BLACK_REACH))
-    place = joints[..., 0]
+    place = posed.joints[..., 2, 0]
     # What does not count is moved out of the way: several times as fast as to choose.
     away, inner_away = (_FAR * left_out for left_out in (high, outer))
-    return bottom, Flanks(
-        left=place + (x + away).min(axis=-1),
-        right=place + (x - away).max(axis=-1),
-        inner_left=place + (x + inner_away).min(axis=-1),
-        inner_right=place + (x - inner_away).max(axis=-1),
-    )
+    least = [np.moveaxis(moved.min(axis=2), -1, 0) for moved in (x + away, x + inner_away)]
+    most = [np.moveaxis(moved.max(axis=2), -1, 0) for moved in (x - away, x - inner_away)]
+    return bottom, Flanks(left=place + least[0], right=place + most[0], inner_left=place + least[1], inner_right=place + most[1])
 
 
 def from_rotations(skeleton: HandSkeleton, rotations: Array) -> Array:

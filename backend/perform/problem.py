@@ -221,7 +221,7 @@ class Problem:
         settled: whether fingers should have found their keys by now.
         """
         wish = self.targets
-        over = wish.over_black[..., None].astype(np.float32)
+        over = np.moveaxis(wish.over_black, 0, -1)[:, :, None].astype(np.float32)
         bottom, flanks = kinematics.lowest(self.skeleton, posed, lambda y: over * black_top(y))
         jacobian = kinematics.jacobian(posed, bottom)
         y, z = bottom[..., 1], bottom[..., 2]
