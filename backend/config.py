@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 SAMPLE_RATE = 44100  # of synthesised sound
 WARN_SECONDS = 30 * 60.0  # of music from which a person is told beforehand how long it will take
-WORK_PER_SECOND = 0.09  # seconds of work for one of music at 60 keys a second (0.07 measured over an hour of music)
-MEMORY_BASE, MEMORY_PER_SECOND = 180.0, 0.11  # MB; 540 measured for an hour of music
+WORK_PER_SECOND = 0.06  # seconds of work for one of music at 60 keys a second (0.045 measured over an hour of music, two cores)
+MEMORY_BASE, MEMORY_PER_SECOND = 430.0, 0.075  # MB; 690 measured for an hour of music, two processes
 # MB; 0.39 measured over an hour with a small model, to which the published one's condition adds 0.14.
 S2C_MEMORY_BASE, S2C_MEMORY_PER_SECOND = 450.0, 0.55
 CLIP_BYTES_PER_FRAME = 2 * 19 * 4 * 4  # rotations and translations of both hands, before compression
