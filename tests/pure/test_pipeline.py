@@ -354,7 +354,7 @@ def test_three_hours_bring_a_warning_with_an_estimate_before_the_work(tmp_path):
     with pytest.raises(Cancelled):
         pipeline.generate(request(tmp_path, piece), listener)
     assert [warning.code for warning in listener.warnings] == ["long-piece"]
-    assert "3 h" in listener.warnings[0].message and "16 minutes of work and 1.4 GB" in listener.warnings[0].message
+    assert "3 h" in listener.warnings[0].message and "11 minutes of work and 1.2 GB" in listener.warnings[0].message
     assert listener.warnings[0].hint
 
 
