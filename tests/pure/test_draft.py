@@ -80,4 +80,4 @@ def test_where_it_is_missing_one_is_told_what_to_install(tmp_path, monkeypatch):
 def test_a_draft_of_hours_promises_minutes() -> None:
     asked = Generate("job", "long.mp3", "take.npz", draft=True)
     assert "18 minutes of work and 1.4 GB" in from_sound.Heard(asked, 10800.0).burden()
-    assert "160 minutes of work" in from_sound.Heard(replace(asked, draft=False), 10800.0).burden()
+    assert "155 minutes of work" in from_sound.Heard(replace(asked, draft=False), 10800.0).burden()
