@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .mend import mend
 from .problem import Problem
 from .stillness import keep_still
-from .stretches import stretches_in_rows, widened
+from .stretches import HELD, stretches_in_rows, widened
 
 Array = NDArray[np.float64]
 
@@ -33,7 +33,16 @@ def solve_and_settle(problem: Problem, look: Callable[[], None]) -> Array:
         dofs[place[free]] = moved[free]
         problem.take_back(part, place[free], free)
         done += more
+    _look_again(problem, dofs, look)
     return mend(problem, dofs, look).reshape(*shape, *dofs.shape[1:])
+
+
+def _look_again(problem: Problem, dofs: Array, look: Callable[[], None]) -> None:
+    """What is wrong is known of where the last iteration began: what that one has still moved may be worse now."""
+    rows, free = stretches_in_rows(widened(problem.restless().reshape(problem.windows, problem.frames), HELD))
+    if free.any():
+        part, place, free = problem.part(rows), rows.reshape(-1), free.reshape(-1)
+        problem.wrong[place[free]] = part.faults(dofs[place], look)[free]
 
 
 def _roughly(problem: Problem, look: Callable[[], None]) -> Array:

@@ -8,7 +8,7 @@ Index = NDArray[np.intp]
 
 _ROWS = range(1, 9)  # stretches are laid one behind the other into so many rows, which are solved side by side
 _STEP = 2  # rows that take as long as the steps from frame to frame themselves
-_HELD = 2  # frames at each end of a stretch that stay: as many as the smoothness looks back
+HELD = 2  # frames at each end of a stretch that stay: as many as the smoothness looks back
 
 
 def widened(chosen: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
@@ -31,7 +31,7 @@ def stretches_in_rows(chosen: NDArray[np.bool_]) -> tuple[Index, NDArray[np.bool
         place = 0
         for stretch in packed:
             index[row, place : place + len(stretch)] = stretch
-            movable[row, place + _HELD : place + len(stretch) - _HELD] = True
+            movable[row, place + HELD : place + len(stretch) - HELD] = True
             place += len(stretch)
     return index, movable
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The solve goes on where it has not come to rest, and leaves everything else as it is."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from backend.perform import settle
 from backend.perform.fingering import assign_fingers
 from backend.perform.hands_split import assign_hands
 from backend.perform.kinematics import lowest, pose
@@ -42,6 +44,22 @@ def problem_of(notes: list[NoteEvent]) -> Problem:
     prior, targets = Plan(score, fingering, key_motion(score, fingering), setting).section(0, 480)
     index = np.arange(480).reshape(2, 240)
     return Problem(setting.skeleton, prior[index], targets.take(index), SolveSettings())
+
+
+def test_what_the_last_iteration_has_spoilt_is_known_when_it_is_mended(problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where rounds end before all is at rest."""
+    seen: list[tuple[float, int]] = []
+
+    def mend(problem: Problem, dofs: np.ndarray, look: Callable[[], None]) -> np.ndarray:
+        moving = problem.restless()
+        seen.append((np.abs(problem.wrong - problem.faults(dofs, look))[moving].max(), moving.sum()))
+        return dofs
+
+    monkeypatch.setattr(settle, "mend", mend)
+    monkeypatch.setattr(problem, "settings", replace(problem.settings, rounds=problem.settings.rounds[:1]))
+    solve_and_settle(problem, lambda: None)
+    [(off, moving)] = seen
+    assert moving > 10 and off < 1e-6
 
 
 def test_only_what_has_not_come_to_rest_goes_on(problem: Problem) -> None:
