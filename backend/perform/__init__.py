@@ -70,7 +70,7 @@ def perform(
     settings = settings or Settings()
     skeleton = own_skeleton(settings.hand_size)
     motion = None if prior is None else Motion(prior, skeleton)
-    fingering, laid = _fingers(score, settings, skeleton, motion=motion, report=report, cancelled=cancelled)
+    fingering, laid = _fingers(score, settings, skeleton, motion=motion, report=report, cancelled=cancelled, processes=processes)
     return _move(score, fingering, skeleton, settings, laid=laid, listener=(report, cancelled, preview), processes=processes)
 
 
@@ -113,6 +113,7 @@ def _fingers(
     motion: Motion | None,
     report: Report,
     cancelled: Callable[[], bool],
+    processes: int = solve.PROCESSES,
 ) -> tuple[Fingering, Laid | None]:
     """Fingers for the notes; where a motion is given, read from it, and how it lies on the keys."""
 
@@ -130,7 +131,7 @@ def _fingers(
     without = (skeleton.missing(HandSide.RIGHT), skeleton.missing(HandSide.LEFT))
     laid = None if motion is None else lay_out(motion, score, hand, Keyboard(settings.octave))
     hand, seen = (hand, None) if laid is None else (laid.hand, laid.seen)
-    trial = partial(grips.trial, skeleton, Keyboard(settings.octave), cancelled=cancelled)
+    trial = partial(grips.trial, skeleton, Keyboard(settings.octave), processes=processes, cancelled=cancelled)
     return assign_fingers(score, hand, span=span, seen=seen, without=without, trial=trial, tick=part_of(tick, 0.7, 1.0)), laid
 
 

@@ -15,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -155,19 +154,14 @@ class _Helper:
 def write_task(path: Path, task: Task) -> None:
     """Raises OSError."""
     skeleton, prior, targets = task
-    wishes = {field.name: getattr(targets, field.name) for field in fields(targets)[2:]}
     about = {"skeleton": skeleton.name, "prior": prior, "rate": targets.rate, "octave": targets.keyboard.octave}
     with open(path, "wb") as file:
-        np.savez(file, **about, **skeleton.to_arrays(), **wishes)
+        np.savez(file, **about, **skeleton.to_arrays(), **targets.to_arrays())
 
 
 def read_task(path: Path) -> Task:
     """Raises OSError, ValueError, KeyError."""
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
-    targets = Targets(
-        float(arrays["rate"]),
-        Keyboard(float(arrays["octave"])),
-        **{field.name: arrays[field.name] for field in fields(Targets)[2:]},
-    )
+    targets = Targets.from_arrays(float(arrays["rate"]), Keyboard(float(arrays["octave"])), arrays)
     return HandSkeleton.from_arrays(str(arrays["skeleton"]), arrays), arrays["prior"], targets

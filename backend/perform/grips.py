@@ -124,6 +124,7 @@ def trial(
     grips: Sequence[Grip],
     well: bool,
     *,
+    processes: int = solve.PROCESSES,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Array:
     """(n,) metres that are wrong while this hand holds each of the grips, by itself: a `Trial`. Raises Cancelled.
@@ -140,7 +141,7 @@ def trial(
         prior, targets = plan.section(0, plan.frames)
         problem = Problem(skeleton, prior[frames], targets.take(frames), SolveSettings())
         if struck:
-            poses = solve.solve(skeleton, plan, cancelled=cancelled)[frames].reshape(problem.prior.shape)
+            poses = solve.solve(skeleton, plan, processes=processes, cancelled=cancelled)[frames].reshape(problem.prior.shape)
         else:
             poses = problem.run(problem.prior.copy(), range(_ITERATIONS), look)
         return np.median(problem.faults(poses, look).reshape(frames.shape), axis=1)

@@ -167,20 +167,20 @@ def lowest(skeleton: HandSkeleton, posed: Posed, surface: Callable[[Array], Arra
     """
     # Single precision, places from the joint on: they are compared, and only the chosen one is taken exactly.
     # Frames last (H, 5, P, 3, F): what is compared of all points lies together in memory.
-    joints = np.moveaxis(posed.joints[..., 2, :], 0, -1)
+    joints = posed.joints[..., 2, :]
     turns = np.moveaxis(posed.distal, (0, -1), (-1, 2)).astype(np.float32, order="C")  # (H, 5, from, to, F)
     points = skeleton.pads.astype(np.float32) @ turns.reshape(2, 5, 3, -1)
     points = points.reshape(*points.shape[:3], *turns.shape[3:])
     x, height = points[..., 0, :], points[..., 2, :]
-    y = points[..., 1, :] + joints[:, :, None, 1].astype(np.float32)
+    y = points[..., 1, :] + np.moveaxis(joints[..., 1], 0, -1)[:, :, None].astype(np.float32)
     above = np.moveaxis(height - surface(y), 2, -1)
     first = np.moveaxis(np.argmin(np.ascontiguousarray(above), axis=-1), -1, 0)  # (F, H, 5)
     hand, finger = np.ix_(range(2), range(5))
-    bottom = posed.joints[..., 2, :] + (posed.distal @ skeleton.pads[hand, finger, first][..., None])[..., 0]
+    bottom = joints + (posed.distal @ skeleton.pads[hand, finger, first][..., None])[..., 0]
     level = np.take_along_axis(height, np.moveaxis(first, 0, -1)[:, :, None], axis=2)
     high = height >= level + np.float32(_WHITE_BAND)
     outer = (height >= level + np.float32(_BLACK_BAND)) | (y <= np.float32(_BLACK_REACH))
-    place = posed.joints[..., 2, 0]
+    place = joints[..., 0]
     # What does not count is moved out of the way: several times as fast as to choose.
     away, inner_away = (_FAR * left_out for left_out in (high, outer))
     least = [np.moveaxis(moved.min(axis=2), -1, 0) for moved in (x + away, x + inner_away)]

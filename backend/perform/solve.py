@@ -66,11 +66,13 @@ def solve(
     planned: Planned,
     *,
     window: float = WINDOW,
+    processes: int = PROCESSES,
     report: Report = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Array:
     """Poses (F, H, D) near the prior that reach the targets. Raises Cancelled."""
-    return np.concatenate(list(solve_in_parts(skeleton, planned, window=window, report=report, cancelled=cancelled)))
+    parts = solve_in_parts(skeleton, planned, window=window, processes=processes, report=report, cancelled=cancelled)
+    return np.concatenate(list(parts))
 
 
 def solve_in_parts(
@@ -104,6 +106,7 @@ def solve_in_parts(
     done = 0  # frames given away; `pending` begins there
     half = margin // 2  # of what two windows share
     ready = 0
+    fade, spread = round(_FADE * planned.rate), SolveSettings().prior
     report(0, count)
     helpers = min(processes, count - 1) - 1  # who solves the first window has a later one, too
     solved = solved_in_order([partial(task, batch) for batch in batches], helpers, look)
@@ -111,7 +114,7 @@ def solve_in_parts(
         for place, poses in zip(batch.index(margin), windows, strict=True):
             first, last = max(int(place[margin]) - half, 0), min(int(place[-margin - 1]) + 1 + half, frames)
             poses = poses[first - place[0] : last - place[0]]
-            pending = joined(pending, poses, done + len(pending) - first, round(_FADE * planned.rate), SolveSettings().prior)
+            pending = joined(pending, poses, done + len(pending) - first, fade, spread)
         final = frames if batch is batches[-1] else batch.last - half
         if final > done:
             yield pending[: final - done]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the fingertips are asked to do at every frame: the planner's wish list, the solve's right-hand side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -73,5 +73,15 @@ class Targets:
         leading = self.height.ndim - 2
         return self._each(lambda values: values.reshape(-1, *values.shape[leading:]))
 
+    def to_arrays(self) -> dict[str, Array]:
+        """Its wishes by name, as a file holds them."""
+        return {field.name: getattr(self, field.name) for field in fields(self)[2:]}
+
+    @staticmethod
+    def from_arrays(rate: float, keyboard: Keyboard, arrays: Mapping[str, Array]) -> "Targets":
+        """Raises KeyError."""
+        return Targets(rate, keyboard, **{field.name: arrays[field.name] for field in fields(Targets)[2:]})
+
     def _each(self, change: Callable[[Array], Array]) -> "Targets":
-        return Targets(self.rate, self.keyboard, **{field.name: change(getattr(self, field.name)) for field in fields(self)[2:]})
+        changed = {name: change(values) for name, values in self.to_arrays().items()}
+        return Targets.from_arrays(self.rate, self.keyboard, changed)

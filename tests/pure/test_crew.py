@@ -86,7 +86,7 @@ def test_helpers_find_the_same_to_the_bit(
         return solved(task, look)
 
     monkeypatch.setattr(crew, "solved", counted)
-    waiting = [*tasks, *(6 * tasks)]  # enough for a helper to begin
+    waiting = 7 * tasks  # enough for a helper to begin
     found = list(crew.solved_in_order(waiting, 1, lambda: None))
     assert same(found, 7 * alone)
     assert len(mine) < len(waiting), "the helper did nothing"
